@@ -1,0 +1,115 @@
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string>
+
+#include "base/bytes.h"
+
+/// AMQP 0-9-1 framing: type (1 octet), channel (2), size (4), payload, end octet 0xCE.
+namespace warren::codec::amqp091 {
+
+using base::Bytes;
+using base::ByteView;
+
+inline constexpr std::uint8_t frame_method = 1;
+inline constexpr std::uint8_t frame_header = 2;
+inline constexpr std::uint8_t frame_body = 3;
+inline constexpr std::uint8_t frame_heartbeat = 8;
+inline constexpr std::uint8_t frame_end = 0xCE;
+/// The octets of a frame that are not payload.
+inline constexpr std::uint32_t frame_overhead = 8;
+/// The largest frame allowed before tuning; a negotiated frame_max can't be lower.
+inline constexpr std::uint32_t frame_min_size = 4096;
+
+/// What a client says first. The two versions are those that connection.start answers with.
+struct ProtocolVersion {
+  std::uint8_t major = 0;
+  std::uint8_t minor = 9;
+  bool operator==(const ProtocolVersion&) const = default;
+};
+inline constexpr std::size_t protocol_header_size = 8;
+/// The header to answer with before closing when `read_protocol_header` gives nothing.
+inline constexpr ByteView protocol_header{"AMQP\0\0\x09\x01", protocol_header_size};
+/// Judges the first 8 octets of a connection: 0-0-9-1 and 1-1-0-9 are version 0-9, 1-1-8-0 and
+/// 1-1-9-1 are 8-0; anything else is empty. `octets` must be 8 long.
+std::optional<ProtocolVersion> read_protocol_header(ByteView octets);
+
+/// A frame as it arrived, end octet checked. The payload is borrowed: see FrameParser::next.
+struct Frame {
+  std::uint8_t type = 0;
+  std::uint16_t channel = 0;
+  ByteView payload;
+};
+
+/// Why a byte stream stopped being frames. Nothing after it can be read.
+struct FrameError {
+  enum class Kind {
+    bad_end,       ///< `end_octet` stood where 0xCE belongs
+    too_large,     ///< `size` is over `limit`; found before the payload is read
+    unknown_type,  ///< neither of the four types, or a heartbeat with a payload
+  };
+  Kind kind = Kind::bad_end;
+  std::uint8_t type = 0;
+  std::uint16_t channel = 0;
+  std::uint8_t end_octet = 0;
+  std::uint32_t size = 0;
+  /// The largest payload that was negotiated: frame_max less the overhead.
+  std::uint32_t limit = 0;
+  /// The first octets of the payload, at most 16; none when it was too large.
+  Bytes octets;
+
+  /// "type 9, all octets = <<"abc">>: unknown_frame", as RabbitMQ words a FRAME_ERROR.
+  std::string text() const;
+};
+
+/// "type 1, all octets = <<0,20,0,10,0>>", or "first 16 octets = ..." for a longer payload: the
+/// text of UNEXPECTED_FRAME. Octets print as text where all are printable.
+std::string describe_frame(std::uint8_t type, ByteView payload);
+
+/// Cuts a byte stream into frames. Give it what arrived with `feed`, then call `next` until it
+/// is empty. A frame that lies whole in the fed bytes is handed out where it lies; only one cut
+/// by the end of the bytes is copied. It keeps at most one frame, but for what `hold` adds.
+class FrameParser {
+ public:
+  /// Frames may exceed `frame_max` by 8 octets, as RabbitMQ tolerates.
+  explicit FrameParser(std::uint32_t frame_max = frame_min_size);
+
+  /// Applies to frames not yet begun by `next`. At least `frame_min_size`.
+  void set_frame_max(std::uint32_t frame_max);
+
+  /// `bytes` must stay valid until `next` was empty or `hold` was called; only then feed again.
+  void feed(ByteView bytes);
+  /// The next frame, empty when more bytes are needed, or why there can be no more. The
+  /// payload lives until the next call of any member. After an error every call gives it again.
+  std::expected<std::optional<Frame>, FrameError> next();
+  /// Copies what was fed and not yet taken, for a caller that stops in the middle.
+  void hold();
+
+  /// Octets kept from earlier feeds, the frame last handed out not counted.
+  std::size_t buffered() const { return pending_.size() - taken_; }
+
+ private:
+  bool top_up(std::size_t wanted);
+  std::optional<FrameError> judge_header(ByteView header) const;
+  std::expected<std::optional<Frame>, FrameError> judge_frame(ByteView frame);
+
+  std::uint32_t frame_max_;
+  ByteView input_;
+  Bytes pending_;
+  std::size_t taken_ = 0;
+  std::optional<FrameError> error_;
+};
+
+/// Appends a content header frame that replays encoded properties (flags and list).
+void write_header_frame(Bytes& out, std::uint16_t channel, std::uint16_t class_id,
+                        std::uint64_t body_size, ByteView properties);
+/// Appends `body` cut into frames of at most `frame_max` octets in all (0: one frame). An empty
+/// body has no frame.
+void write_body_frames(Bytes& out, std::uint16_t channel, ByteView body, std::uint32_t frame_max);
+void write_heartbeat(Bytes& out);
+/// Appends any one frame.
+void write_frame(Bytes& out, std::uint8_t type, std::uint16_t channel, ByteView payload);
+
+}  // namespace warren::codec::amqp091

@@ -1,0 +1,208 @@
+#include "codec/amqp091_frame.h"
+
+#include <doctest/doctest.h>
+
+#include <vector>
+
+#include "codec/test_bytes.h"
+
+using namespace warren::codec;
+using namespace warren::codec::amqp091;
+using warren::base::Random;
+
+namespace {
+
+Bytes frame_bytes(std::uint8_t type, std::uint16_t channel, ByteView payload) {
+  Bytes out;
+  write_frame(out, type, channel, payload);
+  return out;
+}
+
+FrameError error_of(ByteView bytes, std::uint32_t frame_max = frame_min_size) {
+  FrameParser parser(frame_max);
+  parser.feed(bytes);
+  auto frame = parser.next();
+  REQUIRE_FALSE(frame.has_value());
+  CHECK_FALSE(parser.next().has_value());
+  return frame.error();
+}
+
+struct Seen {
+  std::uint8_t type;
+  std::uint16_t channel;
+  Bytes payload;
+  bool operator==(const Seen&) const = default;
+};
+
+void take_all(FrameParser& parser, std::vector<Seen>& seen) {
+  for (;;) {
+    auto frame = parser.next();
+    REQUIRE(frame.has_value());
+    if (!*frame) return;
+    seen.push_back({(*frame)->type, (*frame)->channel, Bytes((*frame)->payload)});
+  }
+}
+
+}  // namespace
+
+TEST_CASE("the four protocol headers of 0-9-1 and its forerunners are accepted") {
+  CHECK(read_protocol_header(protocol_header) == ProtocolVersion{0, 9});
+  CHECK(read_protocol_header(from_hex("414d515001010009")) == ProtocolVersion{0, 9});
+  CHECK(read_protocol_header(from_hex("414d515001010800")) == ProtocolVersion{8, 0});
+  CHECK(read_protocol_header(from_hex("414d515001010901")) == ProtocolVersion{8, 0});
+}
+
+TEST_CASE("other protocol headers are refused") {
+  for (const char* hex : {"414d515000000800", "414d515000010000", "414d515003010000",
+                          "414d515000000902", "474554202f204854", "0000000000000000"})
+    CHECK_FALSE(read_protocol_header(from_hex(hex)).has_value());
+}
+
+TEST_CASE("whole frames are handed out where they lie") {
+  Bytes bytes = frame_bytes(1, 7, "abc") + frame_bytes(8, 0, "");
+  FrameParser parser;
+  parser.feed(bytes);
+  auto first = parser.next();
+  REQUIRE(first.has_value());
+  REQUIRE(first->has_value());
+  CHECK((*first)->payload.data() == bytes.data() + 7);
+  CHECK((*first)->channel == 7);
+  auto second = parser.next();
+  REQUIRE(second.has_value());
+  REQUIRE(second->has_value());
+  CHECK((*second)->type == frame_heartbeat);
+  CHECK_FALSE(parser.next()->has_value());
+  CHECK(parser.buffered() == 0);
+}
+
+TEST_CASE("frames cut at every byte come out whole") {
+  Bytes bytes = frame_bytes(1, 1, "method") + frame_bytes(2, 1, Bytes(100, 'h')) +
+                frame_bytes(3, 65535, "") + frame_bytes(8, 0, "") + frame_bytes(3, 2, "b\xCE");
+  std::vector<Seen> whole;
+  FrameParser at_once;
+  at_once.feed(bytes);
+  take_all(at_once, whole);
+  REQUIRE(whole.size() == 5);
+  for (std::size_t cut = 0; cut <= bytes.size(); ++cut) {
+    std::vector<Seen> seen;
+    FrameParser parser;
+    for (ByteView part : {ByteView(bytes).substr(0, cut), ByteView(bytes).substr(cut)}) {
+      Bytes copy(part);
+      parser.feed(copy);
+      take_all(parser, seen);
+    }
+    CHECK(seen == whole);
+    CHECK(parser.buffered() == 0);
+  }
+  std::vector<Seen> seen;
+  FrameParser parser;
+  for (char octet : bytes) {
+    parser.feed(ByteView(&octet, 1));
+    take_all(parser, seen);
+  }
+  CHECK(seen == whole);
+}
+
+TEST_CASE("a caller may stop in the middle and hold the rest") {
+  Bytes bytes = frame_bytes(1, 1, "one") + frame_bytes(1, 2, "two") + frame_bytes(1, 3, "three");
+  FrameParser parser;
+  {
+    Bytes fed = bytes.substr(0, bytes.size() - 2);
+    parser.feed(fed);
+    CHECK((*parser.next())->payload == "one");
+    parser.hold();
+  }
+  parser.set_frame_max(131072);
+  parser.feed(ByteView(bytes).substr(bytes.size() - 2));
+  std::vector<Seen> seen;
+  take_all(parser, seen);
+  CHECK(seen == std::vector<Seen>{{1, 2, "two"}, {1, 3, "three"}});
+}
+
+TEST_CASE("broken frames are described as RabbitMQ describes them") {
+  Bytes bad_end = frame_bytes(1, 1, from_hex("003c000a00000000000100"));
+  bad_end.back() = '\0';
+  CHECK(error_of(bad_end).kind == FrameError::Kind::bad_end);
+  CHECK(error_of(bad_end).text() ==
+        "type 1, all octets = <<0,60,0,10,0,0,0,0,0,1,0>>: {invalid_frame_end_marker,0}");
+  CHECK(error_of(frame_bytes(9, 0, "abc")).text() ==
+        "type 9, all octets = <<\"abc\">>: unknown_frame");
+  CHECK(error_of(frame_bytes(8, 0, "abc")).kind == FrameError::Kind::unknown_type);
+  CHECK(error_of(frame_bytes(8, 0, "abc")).text() ==
+        "type 8, all octets = <<\"abc\">>: unknown_frame");
+  CHECK(error_of(from_hex("0300010000138800")).text() ==
+        "type 3, all octets = <<>>: {frame_too_large,5000,4088}");
+  CHECK(error_of(from_hex("030001000222e0"), 131072).text() ==
+        "type 3, all octets = <<>>: {frame_too_large,140000,131064}");
+  CHECK(describe_frame(1, from_hex("0014000a00")) == "type 1, all octets = <<0,20,0,10,0>>");
+  Bytes request = frame_bytes(1, 0, "GET / HTTP/1.1\r\nHost: x");
+  request.back() = 'x';
+  CHECK(error_of(request).text() ==
+        "type 1, first 16 octets = <<\"GET / HTTP/1.1\\r\\n\">>: {invalid_frame_end_marker,\n" +
+            Bytes(53, ' ') + "120}");
+}
+
+TEST_CASE("a frame may be up to 8 octets over the limit") {
+  FrameParser parser;
+  Bytes largest = frame_bytes(3, 1, Bytes(4096, 'x'));
+  parser.feed(largest);
+  CHECK((*parser.next())->payload.size() == 4096);
+  CHECK(error_of(frame_bytes(3, 1, Bytes(4097, 'x'))).size == 4097);
+}
+
+TEST_CASE("an end octet is judged before the type") {
+  Bytes bytes = frame_bytes(9, 1, "abc");
+  bytes.back() = 'x';
+  CHECK(error_of(bytes).kind == FrameError::Kind::bad_end);
+}
+
+TEST_CASE("no bytes at all upset the parser, and it keeps a bounded part of them") {
+  Random random(1);
+  for (int round = 0; round < 2000; ++round) {
+    FrameParser parser;
+    bool is_alive = true;
+    for (int i = 0; i < 20 && is_alive; ++i) {
+      Bytes bytes = random_bytes(random, 50);
+      if (random.chance(70))
+        bytes = frame_bytes(static_cast<std::uint8_t>(random.below(4)), 1, bytes);
+      if (random.chance(5)) damage(bytes, random);
+      parser.feed(bytes);
+      for (;;) {
+        auto frame = parser.next();
+        is_alive = frame.has_value();
+        if (!is_alive) CHECK_FALSE(frame.error().text().empty());
+        if (!is_alive || !*frame) break;
+      }
+      CHECK(parser.buffered() <= frame_min_size + frame_overhead + 8);
+    }
+  }
+}
+
+TEST_CASE("written frames match a recorded session") {
+  Bytes out;
+  write_header_frame(out, 1, 60, 300000, from_hex("0000"));
+  CHECK(out == from_hex("0200010000000e003c000000000000000493e00000ce"));
+  out.clear();
+  write_heartbeat(out);
+  CHECK(out == from_hex("08000000000000ce"));
+}
+
+TEST_CASE("a body is cut to frame_max") {
+  Bytes body(300000, 'z');
+  Bytes out;
+  write_body_frames(out, 1, body, 131072);
+  FrameParser parser(131072);
+  parser.feed(out);
+  std::vector<Seen> seen;
+  take_all(parser, seen);
+  REQUIRE(seen.size() == 3);
+  CHECK(seen[0].payload.size() == 131064);
+  CHECK(seen[2].payload.size() == 37872);
+  CHECK(seen[0].payload + seen[1].payload + seen[2].payload == body);
+  out.clear();
+  write_body_frames(out, 1, body, 0);
+  CHECK(out.size() == body.size() + frame_overhead);
+  out.clear();
+  write_body_frames(out, 1, "", 131072);
+  CHECK(out.empty());
+}
