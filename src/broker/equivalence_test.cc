@@ -1,0 +1,174 @@
+#include "broker/equivalence.h"
+
+#include <doctest/doctest.h>
+
+#include "broker/exchange_declaration.h"
+#include "broker/resource.h"
+
+using namespace warren;
+using namespace warren::broker;
+using base::ErrorCode;
+using base::FieldTable;
+using base::FieldValue;
+
+namespace {
+
+constexpr catalog::ConnectionId owner{1}, stranger{2};
+constexpr const char* locked =
+    "cannot obtain exclusive access to locked queue 'q' in vhost '/'. It could be originally "
+    "declared on another connection or the exclusive property value does not match that of the "
+    "original declaration.";
+
+std::string text_of(const base::Result<>& result) {
+  return result ? "ok" : result.error().text;
+}
+
+catalog::Queue make_queue(FieldTable arguments = {}) {
+  catalog::Queue queue;
+  queue.name = {"/", "q"};
+  queue.durable = true;
+  queue.arguments = std::move(arguments);
+  return queue;
+}
+
+QueueDeclaration declaration(FieldTable arguments = {}) {
+  return {.name = {"/", "q"}, .durable = true, .arguments = std::move(arguments)};
+}
+
+catalog::Exchange make_exchange() {
+  catalog::Exchange exchange;
+  exchange.name = {"/", "x"};
+  exchange.type = "direct";
+  return exchange;
+}
+
+std::string compare(FieldTable current, FieldTable wanted) {
+  return text_of(
+      check_equivalent(make_queue(std::move(current)), declaration(std::move(wanted)), owner));
+}
+
+}  // namespace
+
+TEST_CASE("a queue's properties are compared in order") {
+  catalog::Queue queue = make_queue();
+  CHECK(check_equivalent(queue, declaration(), owner).has_value());
+  QueueDeclaration wanted = declaration();
+  wanted.auto_delete = true;
+  CHECK(text_of(check_equivalent(queue, wanted, owner)) ==
+        "inequivalent arg 'auto_delete' for queue 'q' in vhost '/': received 'true' but current "
+        "is 'false'");
+  wanted.durable = false;
+  CHECK(text_of(check_equivalent(queue, wanted, owner)) ==
+        "inequivalent arg 'durable' for queue 'q' in vhost '/': received 'false' but current is "
+        "'true'");
+  wanted.exclusive = true;
+  auto result = check_equivalent(queue, wanted, owner);
+  CHECK(result.error() == base::Error{ErrorCode::resource_locked, locked});
+}
+
+TEST_CASE("an exclusive queue is its connection's alone") {
+  catalog::Queue queue = make_queue();
+  queue.durable = false;
+  queue.exclusive_owner = {owner, "n@h"};
+  QueueDeclaration wanted = declaration();
+  wanted.durable = false;
+  CHECK(text_of(check_equivalent(queue, wanted, owner)) == locked);
+  wanted.exclusive = true;
+  CHECK(text_of(check_equivalent(queue, wanted, owner)) == "ok");
+  CHECK(text_of(check_equivalent(queue, wanted, stranger)) == locked);
+  CHECK(text_of(check_exclusive_access(queue, stranger)) == locked);
+  CHECK(check_exclusive_access(queue, owner).has_value());
+}
+
+TEST_CASE("known arguments are compared by value, others not at all") {
+  FieldTable ttl{{"x-message-ttl", FieldValue(std::int32_t{1000})}};
+  const std::string about_ttl = "inequivalent arg 'x-message-ttl' for queue 'q' in vhost '/': ";
+  CHECK(compare({}, ttl) ==
+        about_ttl + "received the value '1000' of type 'signedint' but current is none");
+  CHECK(compare(ttl, {}) ==
+        about_ttl + "received none but current is the value '1000' of type 'signedint'");
+  CHECK(compare(ttl, {{"x-message-ttl", FieldValue(std::int32_t{2000})}}) ==
+        about_ttl + "received '2000' but current is '1000'");
+  CHECK(compare(ttl, {{"x-message-ttl", FieldValue(std::int16_t{1000})}}) == "ok");
+  CHECK(compare({{"x-foo", FieldValue("a")}}, {{"x-foo", FieldValue("b")}}) == "ok");
+  CHECK(compare(ttl, {{"x-max-length", FieldValue(std::int32_t{-5})}}) ==
+        about_ttl + "received none but current is the value '1000' of type 'signedint'");
+  CHECK(compare(ttl, {{"x-expires", FieldValue(std::int32_t{0})}}) ==
+        "inequivalent arg 'x-expires' for queue 'q' in vhost '/': received the value '0' of type "
+        "'signedint' but current is none");
+}
+
+TEST_CASE("no queue type means classic") {
+  FieldTable classic{{"x-queue-type", FieldValue("classic")}};
+  CHECK(compare({}, classic) == "ok");
+  CHECK(compare(classic, {}) == "ok");
+  CHECK(compare({}, {{"x-queue-type", FieldValue("quorum")}}) ==
+        "inequivalent arg 'x-queue-type' for queue 'q' in vhost '/': received the value 'quorum' "
+        "of type 'longstr' but current is none");
+}
+
+TEST_CASE("an exchange's properties are compared in order") {
+  catalog::Exchange current = make_exchange(), wanted = make_exchange();
+  const std::string is_false = "received 'true' but current is 'false'";
+  wanted.arguments = {{"x-foo", FieldValue("ignored")}};
+  CHECK(check_equivalent(current, wanted).has_value());
+  wanted.arguments = {{"alternate-exchange", FieldValue("amq.fanout")}};
+  CHECK(text_of(check_equivalent(current, wanted)) ==
+        "inequivalent arg 'alternate-exchange' for exchange 'x' in vhost '/': received the value "
+        "'amq.fanout' of type 'longstr' but current is none");
+  wanted.internal = true;
+  CHECK(text_of(check_equivalent(current, wanted)) ==
+        "inequivalent arg 'internal' for exchange 'x' in vhost '/': " + is_false);
+  wanted.auto_delete = true;
+  CHECK(text_of(check_equivalent(current, wanted)) ==
+        "inequivalent arg 'auto_delete' for exchange 'x' in vhost '/': " + is_false);
+  wanted.durable = true;
+  CHECK(text_of(check_equivalent(current, wanted)) ==
+        "inequivalent arg 'durable' for exchange 'x' in vhost '/': " + is_false);
+  wanted.type = "fanout";
+  CHECK(text_of(check_equivalent(current, wanted)) ==
+        "inequivalent arg 'type' for exchange 'x' in vhost '/': received 'fanout' but current is "
+        "'direct'");
+}
+
+TEST_CASE("what may be declared, deleted and published to") {
+  CHECK(check_exchange_type("topic").has_value());
+  CHECK(check_exchange_type("foo").error() ==
+        base::Error{ErrorCode::invalid_argument, "invalid exchange type 'foo'"});
+  CHECK(text_of(check_not_default_exchange("")) ==
+        "operation not permitted on the default exchange");
+  catalog::Exchange exchange = make_exchange();
+  CHECK(check_new_exchange(exchange).has_value());
+  exchange.arguments = {{"alternate-exchange", FieldValue(true)}};
+  CHECK(text_of(check_new_exchange(exchange)) ==
+        "invalid type 'bool' for arg 'alternate-exchange' in exchange 'x' in vhost '/'");
+  exchange.name.name = "amq.foo";
+  CHECK(text_of(check_new_exchange(exchange)) ==
+        "exchange name 'amq.foo' contains reserved prefix 'amq.*'");
+  CHECK(text_of(check_exchange_deletable({"/", "amq.direct"})) ==
+        "deletion of system exchange 'amq.direct' in vhost '/' not allowed");
+  CHECK(text_of(check_exchange_deletable({"/", ""})) ==
+        "operation not permitted on the default exchange");
+  CHECK(check_exchange_deletable({"/", "x"}).has_value());
+  exchange.name.name = "xi";
+  CHECK(check_publishable(exchange).has_value());
+  exchange.internal = true;
+  CHECK(text_of(check_publishable(exchange)) ==
+        "cannot publish to internal exchange 'xi' in vhost '/'");
+  CHECK(no_such_resource(ResourceKind::queue, {"/", "nosuch"}) ==
+        base::Error{ErrorCode::not_found, "no queue 'nosuch' in vhost '/'"});
+}
+
+TEST_CASE("x-match is checked for headers exchanges only") {
+  auto check = [](FieldValue match) {
+    return text_of(check_binding_arguments("headers", {{"x-match", std::move(match)}}));
+  };
+  for (const char* match : {"all", "any", "all-with-x", "any-with-x"}) CHECK(check(match) == "ok");
+  const std::string expected = "; expected all, any, all-with-x, or any-with-x";
+  CHECK(check("foo") == "Invalid x-match field value <<\"foo\">>" + expected);
+  CHECK(check("\x01\x02") == "Invalid x-match field value <<1,2>>" + expected);
+  CHECK(check(std::int32_t{5}) ==
+        "Invalid x-match field type signedint (value 5); expected longstr");
+  CHECK(check_binding_arguments("headers", {}).has_value());
+  CHECK(check_binding_arguments("topic", {{"x-match", FieldValue("foo")}}).has_value());
+}

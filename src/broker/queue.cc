@@ -1,0 +1,225 @@
+#include "broker/queue.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "broker/message_run.h"
+#include "broker/queue_consumers.h"
+
+namespace warren::broker {
+
+struct Queue::State {
+  MessageRun ready;
+  QueueConsumers consumers;
+  /// Every message up to this one counts as delivered before.
+  MessageIndex redelivered_until;
+  std::uint64_t unacknowledged = 0;
+  std::uint64_t unacknowledged_bytes = 0;
+
+  bool has_ready(MessageIndex limit) const {
+    const MessageRun::Entry* first = ready.first();
+    return first && first->index <= limit;
+  }
+
+  bool is_redelivered(const MessageRun::Entry& entry) const {
+    return entry.redelivered || entry.index <= redelivered_until;
+  }
+
+  void hold(QueueChannel& channel, MessageRun::Entry entry) {
+    ++unacknowledged;
+    unacknowledged_bytes += entry.message.body().size();
+    channel.held.insert(std::move(entry));
+  }
+
+  /// Counts out an entry that was taken from what the channel holds.
+  void release(QueueChannel& channel, const MessageRun::Entry& entry) {
+    --unacknowledged;
+    unacknowledged_bytes -= entry.message.body().size();
+    consumers.on_released(channel, entry.consumer);
+  }
+
+  void requeue(MessageRun::Entry entry) {
+    entry.redelivered = true;
+    entry.consumer = 0;
+    ready.insert(std::move(entry));
+  }
+};
+
+Queue::Queue() : state_(std::make_unique<State>()) {}
+Queue::~Queue() = default;
+Queue::Queue(Queue&&) noexcept = default;
+Queue& Queue::operator=(Queue&&) noexcept = default;
+
+void Queue::put(MessageIndex index, Message message, bool redelivered) {
+  state_->ready.insert({.index = index, .message = std::move(message), .redelivered = redelivered});
+}
+
+base::Result<> Queue::subscribe(ChannelId channel, const Subscription& subscription) {
+  return state_->consumers.subscribe(channel, subscription);
+}
+
+bool Queue::unsubscribe(ChannelId channel, std::string_view consumer_tag) {
+  return state_->consumers.unsubscribe(channel, consumer_tag);
+}
+
+void Queue::grant(ChannelId channel, std::string_view consumer_tag, std::uint32_t credit) {
+  state_->consumers.grant(channel, consumer_tag, credit);
+}
+
+void Queue::limit_unacknowledged(ChannelId channel, std::uint16_t limit) {
+  state_->consumers.limit(channel, limit);
+}
+
+void Queue::deliver(MessageIndex limit, std::size_t most, std::vector<Outgoing>& out) {
+  for (; most > 0 && state_->has_ready(limit); --most) {
+    QueueConsumer* consumer = state_->consumers.next();
+    if (!consumer) return;
+    MessageRun::Entry entry = state_->ready.take_first();
+    bool no_ack = consumer->subscription.no_ack;
+    out.push_back({.channel = consumer->channel->id,
+                   .consumer_tag = consumer->subscription.consumer_tag,
+                   .index = entry.index,
+                   .redelivered = state_->is_redelivered(entry),
+                   .no_ack = no_ack,
+                   .message = entry.message});
+    if (!no_ack) {
+      entry.consumer = consumer->number;
+      state_->hold(*consumer->channel, std::move(entry));
+    }
+    state_->consumers.on_delivered(*consumer);
+  }
+}
+
+std::optional<Queue::Got> Queue::get(ChannelId channel, bool no_ack, MessageIndex limit) {
+  if (!state_->has_ready(limit)) return std::nullopt;
+  MessageRun::Entry entry = state_->ready.take_first();
+  Got got{entry.index, state_->is_redelivered(entry), entry.message};
+  if (!no_ack) state_->hold(state_->consumers.make_channel(channel), std::move(entry));
+  return got;
+}
+
+void Queue::settle(ChannelId id, std::span<const MessageIndex> messages, Outcome outcome,
+                   std::vector<MessageIndex>& gone) {
+  QueueChannel* channel = state_->consumers.find_channel(id);
+  if (!channel) return;
+  auto settle_one = [&](MessageIndex index) {
+    auto entry = channel->held.take(index);
+    if (!entry) return;
+    state_->release(*channel, *entry);
+    if (outcome == Outcome::requeued)
+      state_->requeue(std::move(*entry));
+    else
+      gone.push_back(index);
+  };
+  // Backwards when they go back: each is then likely to come before all that are ready.
+  if (outcome == Outcome::requeued)
+    std::for_each(messages.rbegin(), messages.rend(), settle_one);
+  else
+    std::for_each(messages.begin(), messages.end(), settle_one);
+  state_->consumers.drop_if_idle(*channel);
+}
+
+void Queue::drop_channel(ChannelId id) {
+  QueueChannel* channel = state_->consumers.find_channel(id);
+  if (!channel) return;
+  state_->consumers.unsubscribe_all(*channel);
+  channel->limit = 0;
+  while (!channel->held.empty()) {
+    MessageRun::Entry entry = channel->held.take_last();
+    state_->release(*channel, entry);
+    state_->requeue(std::move(entry));
+  }
+  state_->consumers.drop_if_idle(*channel);
+}
+
+void Queue::purge(std::vector<MessageIndex>& gone) {
+  gone.reserve(gone.size() + state_->ready.size());
+  MessageRun::Cursor cursor(state_->ready, MessageIndex{});
+  for (; cursor.current(); cursor.advance()) gone.push_back(cursor.current()->index);
+  state_->ready.clear();
+}
+
+QueueCounts Queue::counts() const {
+  return {.ready = state_->ready.size(),
+          .unacknowledged = state_->unacknowledged,
+          .consumers = state_->consumers.count(),
+          .ready_bytes = state_->ready.body_bytes(),
+          .unacknowledged_bytes = state_->unacknowledged_bytes};
+}
+
+bool Queue::had_consumers() const {
+  return state_->consumers.had_consumers();
+}
+
+std::vector<ConsumerInfo> Queue::consumers() const {
+  std::vector<ConsumerInfo> infos;
+  infos.reserve(state_->consumers.count());
+  for (const auto& [id, channel] : state_->consumers.channels()) {
+    for (const auto& [tag, consumer] : channel.consumers) {
+      const Subscription& subscription = consumer.subscription;
+      infos.push_back({.channel = id,
+                       .consumer_tag = tag,
+                       .no_ack = subscription.no_ack,
+                       .exclusive = subscription.exclusive,
+                       .prefetch = subscription.prefetch,
+                       .priority = subscription.priority,
+                       .unacknowledged = consumer.unacknowledged,
+                       .arguments = subscription.arguments});
+    }
+  }
+  return infos;
+}
+
+std::vector<ChannelId> Queue::channels() const {
+  std::vector<ChannelId> ids;
+  for (const auto& [id, channel] : state_->consumers.channels())
+    if (!channel.consumers.empty() || !channel.held.empty()) ids.push_back(id);
+  return ids;
+}
+
+void Queue::remove(std::span<const MessageIndex> messages) {
+  auto remove_held = [&](MessageIndex index) {
+    for (auto& [id, channel] : state_->consumers.channels()) {
+      auto entry = channel.held.take(index);
+      if (!entry) continue;
+      state_->release(channel, *entry);
+      state_->consumers.drop_if_idle(channel);
+      return;
+    }
+  };
+  for (MessageIndex index : messages)
+    if (!state_->ready.take(index) && state_->unacknowledged > 0) remove_held(index);
+}
+
+void Queue::mark_redelivered(MessageIndex limit) {
+  state_->redelivered_until = std::max(state_->redelivered_until, limit);
+}
+
+void Queue::for_each_message(MessageIndex from,
+                             const std::function<bool(MessageIndex, const Message&)>& visit) const {
+  // A merge of ordered runs: the heap's top is the run whose next message is the lowest.
+  std::vector<MessageRun::Cursor> heap;
+  auto is_later = [](const MessageRun::Cursor& a, const MessageRun::Cursor& b) {
+    return a.current()->index > b.current()->index;
+  };
+  auto add = [&](const MessageRun& run) {
+    MessageRun::Cursor cursor(run, from);
+    if (!cursor.current()) return;
+    heap.push_back(cursor);
+    std::ranges::push_heap(heap, is_later);
+  };
+  add(state_->ready);
+  for (const auto& [id, channel] : state_->consumers.channels()) add(channel.held);
+  while (!heap.empty()) {
+    std::ranges::pop_heap(heap, is_later);
+    MessageRun::Cursor& next = heap.back();
+    if (!visit(next.current()->index, next.current()->message)) return;
+    next.advance();
+    if (next.current())
+      std::ranges::push_heap(heap, is_later);
+    else
+      heap.pop_back();
+  }
+}
+
+}  // namespace warren::broker

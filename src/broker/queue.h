@@ -1,0 +1,111 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "broker/channel.h"
+
+namespace warren::broker {
+
+struct ConsumerInfo {
+  ChannelId channel;
+  std::string consumer_tag;
+  bool no_ack = false;
+  bool exclusive = false;
+  std::uint16_t prefetch = 0;
+  std::int32_t priority = 0;
+  std::uint64_t unacknowledged = 0;
+  base::FieldTable arguments;
+};
+
+struct QueueCounts {
+  std::uint64_t ready = 0;
+  std::uint64_t unacknowledged = 0;
+  std::uint64_t consumers = 0;
+  std::uint64_t ready_bytes = 0;           ///< bodies only
+  std::uint64_t unacknowledged_bytes = 0;  ///< bodies only
+};
+
+/// The leader's side of one queue: which messages are ready, who consumes, who holds what
+/// unacknowledged. Pure state: it numbers nothing, writes nothing and sends nothing. Its owner
+/// puts messages in under their log indexes, calls `deliver`, and logs what left for good.
+///
+/// Order: ready messages leave by index; a requeued one goes back to its place. Consumers of the
+/// highest priority with credit are served round robin.
+class Queue {
+ public:
+  struct Outgoing {
+    ChannelId channel;
+    std::string consumer_tag;
+    MessageIndex index;
+    bool redelivered = false;
+    bool no_ack = false;  ///< has left the queue for good
+    Message message;
+  };
+  struct Got {
+    MessageIndex index;
+    bool redelivered = false;
+    Message message;
+  };
+
+  Queue();
+  ~Queue();
+  Queue(Queue&&) noexcept;
+  Queue& operator=(Queue&&) noexcept;
+
+  /// `index` must be higher than any put in before, except while a replica is being promoted.
+  void put(MessageIndex index, Message message, bool redelivered);
+
+  /// access_refused "in exclusive use" when an exclusive consumer is there, or when exclusive is
+  /// asked and any consumer is there. The consumer_tag must be new in that channel.
+  base::Result<> subscribe(ChannelId channel, const Subscription& subscription);
+  /// What the consumer holds stays with its channel. False when there is no such consumer.
+  bool unsubscribe(ChannelId channel, std::string_view consumer_tag);
+  void grant(ChannelId channel, std::string_view consumer_tag, std::uint32_t credit);
+  void limit_unacknowledged(ChannelId channel, std::uint16_t limit);
+
+  /// Delivers what consumers can take of messages with index <= `limit`, at most `most` of them.
+  /// Appends to `out`; deliveries with no_ack have left the queue and are to be logged as settled.
+  void deliver(MessageIndex limit, std::size_t most, std::vector<Outgoing>& out);
+  /// Takes the first ready message with index <= `limit`. With no_ack it has left for good.
+  std::optional<Got> get(ChannelId channel, bool no_ack, MessageIndex limit);
+
+  /// Takes back or drops what the channel holds; indexes that it does not hold are passed over.
+  /// Appends to `gone` those that left the queue for good.
+  void settle(ChannelId channel, std::span<const MessageIndex> messages, Outcome outcome,
+              std::vector<MessageIndex>& gone);
+  /// Ends the channel's consumers and requeues what it holds.
+  void drop_channel(ChannelId channel);
+  /// Drops all ready messages; appends their indexes to `gone`.
+  void purge(std::vector<MessageIndex>& gone);
+
+  QueueCounts counts() const;
+  bool had_consumers() const;  ///< for auto-delete: at least one subscribed since the start
+  std::vector<ConsumerInfo> consumers() const;
+  /// The channels that have consumers or hold messages, in order.
+  std::vector<ChannelId> channels() const;
+
+  /// The next three are for a replica, which keeps the messages and has no consumers, and for
+  /// its promotion.
+  /// Removes messages wherever they are; those that are not there are passed over.
+  void remove(std::span<const MessageIndex> messages);
+  /// From now on every message up to `limit` counts as delivered before.
+  void mark_redelivered(MessageIndex limit);
+  /// Visits the messages that are in the queue, ready or not, in index order, from the first with
+  /// index >= `from`, until `visit` returns false. It must not change the queue.
+  void for_each_message(MessageIndex from,
+                        const std::function<bool(MessageIndex, const Message&)>& visit) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace warren::broker

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "base/field_value.h"
+#include "base/result.h"
+#include "catalog/names.h"
+
+namespace warren::broker {
+
+/// What a client asks for in a declaration, before there is a queue.
+struct QueueDeclaration {
+  catalog::ResourceName name;
+  bool durable = false;  ///< false when exclusive: exclusive queues are never durable
+  bool exclusive = false;
+  bool auto_delete = false;
+  base::FieldTable arguments;
+};
+
+/// The declaration arguments that mean something to the broker, in the order in which they are
+/// checked and compared. Others are kept and ignored.
+std::span<const std::string_view> known_queue_arguments();
+
+/// A name that a client chose: access_refused "queue name 'amq.x' contains reserved prefix
+/// 'amq.*'". It is checked before the queue is looked up, so even an existing queue of such a
+/// name can't be declared again.
+base::Result<> check_queue_name(std::string_view name);
+
+/// Whether the broker may make up a name: precondition_failed for queue types that need one.
+base::Result<> check_server_named(const base::FieldTable& arguments);
+
+/// Checks a declaration of a queue that does not exist yet (an existing one is compared, not
+/// checked: see equivalence.h). All failures are precondition_failed: an argument of the wrong
+/// type or value, one that does not go with the queue type, a property that does not, and queue
+/// types other than classic, which are not offered.
+base::Result<> check_new_queue(const QueueDeclaration& declaration);
+
+/// precondition_failed for x-priority that is no integer and the like.
+base::Result<> check_consumer_arguments(const catalog::ResourceName& queue,
+                                        const base::FieldTable& arguments);
+
+}  // namespace warren::broker

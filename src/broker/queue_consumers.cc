@@ -1,0 +1,164 @@
+#include "broker/queue_consumers.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "base/assert.h"
+
+namespace warren::broker {
+
+using base::ErrorCode;
+using base::fail;
+
+bool QueueConsumer::can_take() const {
+  if (subscription.credit == 0) return false;
+  if (subscription.no_ack) return true;
+  if (subscription.prefetch != 0 && unacknowledged >= subscription.prefetch) return false;
+  return !channel->is_full();
+}
+
+QueueConsumer* QueueChannel::find(std::uint32_t number) {
+  auto found = std::ranges::lower_bound(by_number, number, {}, &QueueConsumer::number);
+  return found != by_number.end() && (*found)->number == number ? *found : nullptr;
+}
+
+QueueChannel* QueueConsumers::find_channel(ChannelId id) {
+  auto found = channels_.find(id);
+  return found == channels_.end() ? nullptr : &found->second;
+}
+
+QueueChannel& QueueConsumers::make_channel(ChannelId id) {
+  QueueChannel& channel = channels_[id];
+  channel.id = id;
+  return channel;
+}
+
+void QueueConsumers::drop_if_idle(QueueChannel& channel) {
+  if (channel.is_idle()) channels_.erase(channel.id);
+}
+
+base::Result<> QueueConsumers::subscribe(ChannelId id, const Subscription& subscription) {
+  if (has_exclusive_ || (subscription.exclusive && count_ > 0))
+    return fail(ErrorCode::access_refused, "in exclusive use");
+  QueueChannel& channel = make_channel(id);
+  auto [place, is_new] = channel.consumers.try_emplace(subscription.consumer_tag);
+  if (!is_new)
+    return fail(ErrorCode::not_allowed,
+                "attempt to reuse consumer tag '" + subscription.consumer_tag + "'");
+  QueueConsumer& consumer = place->second;
+  consumer.channel = &channel;
+  consumer.number = ++last_number_;
+  consumer.subscription = subscription;
+  consumer.place = consumer.parked.insert(consumer.parked.end(), &consumer);
+  channel.by_number.push_back(&consumer);
+  ++rotations_[subscription.priority].members;
+  ++count_;
+  has_exclusive_ = subscription.exclusive;
+  had_consumers_ = true;
+  wake(consumer);
+  return {};
+}
+
+bool QueueConsumers::unsubscribe(ChannelId id, std::string_view consumer_tag) {
+  QueueChannel* channel = find_channel(id);
+  if (!channel) return false;
+  auto found = channel->consumers.find(consumer_tag);
+  if (found == channel->consumers.end()) return false;
+  erase(*channel, found->second);
+  drop_if_idle(*channel);
+  return true;
+}
+
+void QueueConsumers::unsubscribe_all(QueueChannel& channel) {
+  while (!channel.by_number.empty()) erase(channel, *channel.by_number.back());
+}
+
+void QueueConsumers::erase(QueueChannel& channel, QueueConsumer& consumer) {
+  park(consumer);
+  auto rotation = rotations_.find(consumer.subscription.priority);
+  ASSERT(rotation != rotations_.end());
+  if (--rotation->second.members == 0) {
+    if (highest_ == rotation) ++highest_;
+    rotations_.erase(rotation);
+  }
+  --count_;
+  if (consumer.subscription.exclusive) has_exclusive_ = false;
+  auto place =
+      std::ranges::lower_bound(channel.by_number, consumer.number, {}, &QueueConsumer::number);
+  channel.by_number.erase(place);
+  channel.consumers.erase(channel.consumers.find(consumer.subscription.consumer_tag));
+}
+
+void QueueConsumers::grant(ChannelId id, std::string_view consumer_tag, std::uint32_t credit) {
+  QueueChannel* channel = find_channel(id);
+  if (!channel) return;
+  auto found = channel->consumers.find(consumer_tag);
+  if (found == channel->consumers.end()) return;
+  std::uint32_t& left = found->second.subscription.credit;
+  left += std::min(credit, std::numeric_limits<std::uint32_t>::max() - left);
+  wake(found->second);
+}
+
+void QueueConsumers::limit(ChannelId id, std::uint16_t limit) {
+  QueueChannel& channel = make_channel(id);
+  channel.limit = limit;
+  wake_all(channel);
+  drop_if_idle(channel);
+}
+
+QueueConsumer* QueueConsumers::next() {
+  for (; highest_ != rotations_.end(); ++highest_) {
+    auto& waiting = highest_->second.waiting;
+    while (!waiting.empty()) {
+      QueueConsumer& consumer = *waiting.front();
+      if (consumer.can_take()) return &consumer;
+      // Its channel was filled by another consumer.
+      park(consumer);
+    }
+  }
+  return nullptr;
+}
+
+void QueueConsumers::on_delivered(QueueConsumer& consumer) {
+  --consumer.subscription.credit;
+  if (!consumer.subscription.no_ack) {
+    ++consumer.unacknowledged;
+    ++consumer.channel->delivered;
+  }
+  park(consumer);
+  wake(consumer);
+}
+
+void QueueConsumers::on_released(QueueChannel& channel, std::uint32_t consumer_number) {
+  if (consumer_number == 0) return;
+  bool was_full = channel.is_full();
+  --channel.delivered;
+  QueueConsumer* consumer = channel.find(consumer_number);
+  if (consumer) {
+    --consumer->unacknowledged;
+    wake(*consumer);
+  }
+  if (was_full && !channel.is_full()) wake_all(channel);
+}
+
+void QueueConsumers::wake(QueueConsumer& consumer) {
+  if (consumer.is_waiting || !consumer.can_take()) return;
+  auto rotation = rotations_.find(consumer.subscription.priority);
+  auto& waiting = rotation->second.waiting;
+  waiting.splice(waiting.end(), consumer.parked);
+  consumer.is_waiting = true;
+  if (highest_ == rotations_.end() || rotation->first > highest_->first) highest_ = rotation;
+}
+
+void QueueConsumers::wake_all(QueueChannel& channel) {
+  for (QueueConsumer* consumer : channel.by_number) wake(*consumer);
+}
+
+void QueueConsumers::park(QueueConsumer& consumer) {
+  if (!consumer.is_waiting) return;
+  auto& waiting = rotations_.find(consumer.subscription.priority)->second.waiting;
+  consumer.parked.splice(consumer.parked.end(), waiting, consumer.place);
+  consumer.is_waiting = false;
+}
+
+}  // namespace warren::broker

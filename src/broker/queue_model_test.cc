@@ -1,0 +1,300 @@
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "broker/queue.h"
+
+using namespace warren;
+using namespace warren::broker;
+
+namespace {
+
+constexpr std::uint64_t channels = 4, tags = 3;
+
+/// The rules of a queue, told as plainly as possible: every question is a search.
+struct Model {
+  struct Consumer {
+    std::uint64_t channel;
+    std::string tag;
+    Subscription subscription;
+    int number;
+  };
+  struct Held {
+    std::uint64_t channel;
+    int consumer;  ///< zero for messages got one by one
+  };
+
+  std::map<std::uint64_t, bool> ready;  ///< whether delivered before
+  std::map<std::uint64_t, Held> held;
+  std::vector<Consumer> consumers;
+  std::map<std::uint64_t, std::uint16_t> limits;
+  int last_number = 0;
+
+  std::vector<Consumer>::iterator find(std::uint64_t channel, const std::string& tag) {
+    return std::ranges::find_if(consumers, [&](const Consumer& consumer) {
+      return consumer.channel == channel && consumer.tag == tag;
+    });
+  }
+  std::uint64_t held_by(int number) const {
+    return static_cast<std::uint64_t>(
+        std::ranges::count(held, number, [](const auto& pair) { return pair.second.consumer; }));
+  }
+  std::uint64_t delivered_to(std::uint64_t channel) const {
+    return static_cast<std::uint64_t>(std::ranges::count_if(held, [&](const auto& pair) {
+      return pair.second.channel == channel && pair.second.consumer != 0;
+    }));
+  }
+  bool can_take(const Consumer& consumer) {
+    const Subscription& s = consumer.subscription;
+    if (s.credit == 0) return false;
+    if (s.no_ack) return true;
+    if (s.prefetch != 0 && held_by(consumer.number) >= s.prefetch) return false;
+    std::uint16_t limit = limits[consumer.channel];
+    return limit == 0 || delivered_to(consumer.channel) < limit;
+  }
+  /// What may come next: any consumer of the highest priority that has one able.
+  bool is_allowed(const Consumer& consumer) {
+    return can_take(consumer) && std::ranges::none_of(consumers, [&](const Consumer& other) {
+             return other.subscription.priority > consumer.subscription.priority && can_take(other);
+           });
+  }
+};
+
+class Pair {
+ public:
+  explicit Pair(std::uint64_t seed) : random_(seed) {}
+
+  void step() {
+    std::uint64_t channel = 1 + random_.below(channels);
+    std::string tag = fmt::format("t{}", random_.below(tags));
+    switch (random_.below(12)) {
+      case 0:
+      case 1:
+        return put();
+      case 2:
+        return subscribe(channel, tag);
+      case 3:
+        return unsubscribe(channel, tag);
+      case 4:
+        return grant(channel, tag);
+      case 5:
+        return limit(channel);
+      case 6:
+        return get(channel);
+      case 7:
+        return random_.chance(10) ? drop(channel) : purge();
+      case 8:
+        return remove();
+      case 9:
+        return settle(channel, static_cast<Outcome>(random_.below(3)));
+      default:
+        return deliver();
+    }
+  }
+
+  void compare() {
+    QueueCounts counts = queue_.counts();
+    REQUIRE(counts.ready == model_.ready.size());
+    REQUIRE(counts.unacknowledged == model_.held.size());
+    REQUIRE(counts.consumers == model_.consumers.size());
+    REQUIRE(counts.ready_bytes == bytes_of(model_.ready));
+    REQUIRE(counts.unacknowledged_bytes == bytes_of(model_.held));
+    std::vector<std::uint64_t> seen, expected;
+    queue_.for_each_message({}, [&](MessageIndex index, const Message&) {
+      seen.push_back(index.value);
+      return true;
+    });
+    for (const auto& [index, redelivered] : model_.ready) expected.push_back(index);
+    for (const auto& [index, held] : model_.held) expected.push_back(index);
+    std::ranges::sort(expected);
+    REQUIRE(seen == expected);
+    for (const ConsumerInfo& info : queue_.consumers()) {
+      auto consumer = model_.find(info.channel.value, info.consumer_tag);
+      REQUIRE(consumer != model_.consumers.end());
+      REQUIRE(info.unacknowledged == model_.held_by(consumer->number));
+    }
+    std::set<ChannelId> ids;
+    for (const auto& consumer : model_.consumers) ids.insert({consumer.channel});
+    for (const auto& [index, held] : model_.held) ids.insert({held.channel});
+    REQUIRE(queue_.channels() == std::vector<ChannelId>(ids.begin(), ids.end()));
+  }
+
+ private:
+  static std::uint64_t bytes_of(const auto& messages) {
+    std::uint64_t bytes = 0;
+    for (const auto& [index, rest] : messages) bytes += index % 5;
+    return bytes;
+  }
+
+  void put() {
+    std::string body(next_ % 5, 'b');
+    queue_.put({next_}, Message::make({.body = body}), false);
+    model_.ready[next_] = false;
+    next_ += 1 + random_.below(3);
+  }
+
+  void subscribe(std::uint64_t channel, const std::string& tag) {
+    if (model_.find(channel, tag) != model_.consumers.end()) return;
+    Subscription subscription{.consumer_tag = tag,
+                              .no_ack = random_.chance(20),
+                              .exclusive = random_.chance(10),
+                              .prefetch = static_cast<std::uint16_t>(random_.below(4)),
+                              .priority = static_cast<std::int32_t>(random_.below(3)),
+                              .credit = static_cast<std::uint32_t>(random_.below(5)),
+                              .arguments = {}};
+    bool is_taken = std::ranges::any_of(model_.consumers, [](const Model::Consumer& other) {
+      return other.subscription.exclusive;
+    });
+    bool is_allowed = !is_taken && (!subscription.exclusive || model_.consumers.empty());
+    REQUIRE(queue_.subscribe({channel}, subscription).has_value() == is_allowed);
+    if (is_allowed) model_.consumers.push_back({channel, tag, subscription, ++model_.last_number});
+  }
+
+  void unsubscribe(std::uint64_t channel, const std::string& tag) {
+    auto consumer = model_.find(channel, tag);
+    REQUIRE(queue_.unsubscribe({channel}, tag) == (consumer != model_.consumers.end()));
+    if (consumer != model_.consumers.end()) model_.consumers.erase(consumer);
+  }
+
+  void grant(std::uint64_t channel, const std::string& tag) {
+    auto credit = static_cast<std::uint32_t>(random_.below(4));
+    queue_.grant({channel}, tag, credit);
+    auto consumer = model_.find(channel, tag);
+    if (consumer != model_.consumers.end()) consumer->subscription.credit += credit;
+  }
+
+  void limit(std::uint64_t channel) {
+    auto limit = static_cast<std::uint16_t>(random_.below(5));
+    queue_.limit_unacknowledged({channel}, limit);
+    model_.limits[channel] = limit;
+  }
+
+  void get(std::uint64_t channel) {
+    std::uint64_t limit = random_.below(next_ + 1);
+    bool no_ack = random_.chance(30);
+    auto got = queue_.get({channel}, no_ack, {limit});
+    auto first = model_.ready.begin();
+    bool is_there = first != model_.ready.end() && first->first <= limit;
+    REQUIRE(got.has_value() == is_there);
+    if (!is_there) return;
+    REQUIRE(got->index.value == first->first);
+    REQUIRE(got->redelivered == first->second);
+    if (!no_ack) model_.held[first->first] = {channel, 0};
+    model_.ready.erase(first);
+  }
+
+  void purge() {
+    if (!random_.chance(20)) return;
+    std::vector<MessageIndex> gone;
+    queue_.purge(gone);
+    REQUIRE(gone.size() == model_.ready.size());
+    for (std::size_t i = 0; const auto& [index, redelivered] : model_.ready)
+      REQUIRE(gone[i++].value == index);
+    model_.ready.clear();
+  }
+
+  void drop(std::uint64_t channel) {
+    queue_.drop_channel({channel});
+    std::erase_if(model_.consumers,
+                  [&](const auto& consumer) { return consumer.channel == channel; });
+    model_.limits.erase(channel);
+    std::erase_if(model_.held, [&](const auto& pair) {
+      if (pair.second.channel != channel) return false;
+      model_.ready[pair.first] = true;
+      return true;
+    });
+  }
+
+  void remove() {
+    std::vector<MessageIndex> some{{1 + random_.below(next_)}, {1 + random_.below(next_)}};
+    queue_.remove(some);
+    for (MessageIndex index : some) {
+      model_.ready.erase(index.value);
+      model_.held.erase(index.value);
+    }
+  }
+
+  void settle(std::uint64_t channel, Outcome outcome) {
+    std::vector<MessageIndex> some{{1 + random_.below(next_)}}, gone;
+    for (const auto& [index, held] : model_.held)
+      if (random_.chance(40)) some.push_back({index});
+    queue_.settle({channel}, some, outcome, gone);
+    std::set<MessageIndex> expected;
+    for (MessageIndex index : some) {
+      auto held = model_.held.find(index.value);
+      if (held == model_.held.end() || held->second.channel != channel) continue;
+      model_.held.erase(held);
+      if (outcome == Outcome::requeued)
+        model_.ready[index.value] = true;
+      else
+        expected.insert(index);
+    }
+    std::ranges::sort(gone);
+    REQUIRE(gone == std::vector<MessageIndex>(expected.begin(), expected.end()));
+  }
+
+  void deliver() {
+    std::uint64_t limit = random_.below(next_ + 1), most = random_.below(6);
+    std::vector<Queue::Outgoing> out;
+    queue_.deliver({limit}, most, out);
+    REQUIRE(out.size() <= most);
+    for (const Queue::Outgoing& outgoing : out) {
+      auto consumer = model_.find(outgoing.channel.value, outgoing.consumer_tag);
+      REQUIRE(consumer != model_.consumers.end());
+      REQUIRE(model_.is_allowed(*consumer));
+      auto first = model_.ready.begin();
+      REQUIRE(first != model_.ready.end());
+      REQUIRE(outgoing.index.value == first->first);
+      REQUIRE(first->first <= limit);
+      REQUIRE(outgoing.redelivered == first->second);
+      REQUIRE(outgoing.no_ack == consumer->subscription.no_ack);
+      if (!outgoing.no_ack) model_.held[first->first] = {consumer->channel, consumer->number};
+      model_.ready.erase(first);
+      --consumer->subscription.credit;
+    }
+    bool is_more = !model_.ready.empty() && model_.ready.begin()->first <= limit;
+    if (out.size() < most && is_more)
+      for (const Model::Consumer& consumer : model_.consumers)
+        REQUIRE_FALSE(model_.can_take(consumer));
+  }
+
+  base::Random random_;
+  Queue queue_;
+  Model model_;
+  std::uint64_t next_ = 1;
+};
+
+}  // namespace
+
+TEST_CASE("a queue agrees with a naive model under random operations") {
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    CAPTURE(seed);
+    Pair pair(seed);
+    for (int round = 0; round < 600; ++round) {
+      CAPTURE(round);
+      pair.step();
+      pair.compare();
+    }
+  }
+}
+
+TEST_CASE("turns are shared evenly among equals") {
+  Queue queue;
+  std::vector<Queue::Outgoing> out;
+  for (std::uint64_t channel = 1; channel <= 5; ++channel)
+    REQUIRE(queue
+                .subscribe({channel},
+                           {.consumer_tag = "t", .prefetch = 0, .credit = 1000, .arguments = {}})
+                .has_value());
+  for (std::uint64_t index = 1; index <= 500; ++index) queue.put({index}, Message::make({}), false);
+  queue.deliver({500}, 1000, out);
+  std::map<ChannelId, int> shares;
+  for (const auto& outgoing : out) ++shares[outgoing.channel];
+  for (const auto& [channel, share] : shares) CHECK(share == 100);
+}

@@ -1,0 +1,181 @@
+#include "broker/router.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "broker/catalog_fixture.h"
+
+using namespace warren;
+using namespace warren::broker;
+using base::FieldTable;
+using base::FieldValue;
+
+namespace {
+
+struct RouterFixture : CatalogFixture {
+  Router router{catalog};
+
+  /// The names of the queues reached, in order.
+  std::string route(const std::string& exchange, std::string_view key,
+                    const FieldTable* headers = nullptr) {
+    std::vector<catalog::QueueId> ids;
+    router.route({"/", exchange}, key, headers, ids);
+    return names(ids);
+  }
+  std::string route_many(const std::string& exchange, std::vector<std::string_view> keys) {
+    std::vector<catalog::QueueId> ids;
+    router.route({"/", exchange}, keys, nullptr, ids);
+    return names(ids);
+  }
+  std::string names(const std::vector<catalog::QueueId>& ids) const {
+    CHECK(std::ranges::is_sorted(ids));
+    std::string all;
+    for (catalog::QueueId id : ids)
+      all += (all.empty() ? "" : " ") + catalog.find_queue(id)->name.name;
+    return all;
+  }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(RouterFixture, "the default exchange leads to the queue of that name") {
+  queue("a");
+  CHECK(route("", "a") == "a");
+  CHECK(route("", "b").empty());
+  queue("b");
+  CHECK(route("", "b") == "b");
+  apply(catalog::DeleteQueue{catalog.find_queue({"/", "a"})->id});
+  CHECK(route("", "a").empty());
+}
+
+TEST_CASE_FIXTURE(RouterFixture, "direct, fanout and topic exchanges go by their bindings") {
+  for (const char* name : {"a", "b", "c"}) queue(name);
+  bind("amq.direct", "a", "k");
+  bind("amq.direct", "b", "k");
+  bind("amq.direct", "c", "");
+  CHECK(route("amq.direct", "k") == "a b");
+  CHECK(route("amq.direct", "") == "c");
+  CHECK(route("amq.direct", "K").empty());
+  bind("amq.fanout", "c", "x");
+  bind("amq.fanout", "a", "y");
+  bind("amq.fanout", "a", "z");
+  CHECK(route("amq.fanout", "anything") == "a c");
+  bind("amq.topic", "a", "*.x");
+  bind("amq.topic", "a", "#");
+  bind("amq.topic", "b", "y.*");
+  CHECK(route("amq.topic", "y.x") == "a b");
+  CHECK(route("amq.topic", "") == "a");
+  CHECK(route("nosuch", "k").empty());
+}
+
+TEST_CASE_FIXTURE(RouterFixture, "a change of the bindings counts at once") {
+  queue("a");
+  bind("amq.direct", "a", "k");
+  CHECK(route("amq.direct", "k") == "a");
+  apply(catalog::RemoveBinding{binding("amq.direct", "a", "k", {})});
+  CHECK(route("amq.direct", "k").empty());
+  bind("amq.direct", "a", "k");
+  CHECK(route("amq.direct", "k") == "a");
+}
+
+TEST_CASE_FIXTURE(RouterFixture, "bindings between exchanges, in circles too") {
+  for (const char* name : {"a", "b", "c"}) queue(name);
+  exchange("x", "direct");
+  exchange("y", "topic");
+  bind("x", "->y", "k.1");
+  bind("y", "->x", "#");
+  bind("y", "a", "k.*");
+  bind("x", "a", "k.1");
+  bind("x", "b", "k.2");
+  CHECK(route("x", "k.1") == "a");
+  CHECK(route("y", "k.1") == "a");
+  CHECK(route("y", "k.2") == "a b");
+  CHECK(route("x", "k.2") == "b");
+  CHECK(route("x", "k.3").empty());
+}
+
+TEST_CASE_FIXTURE(RouterFixture, "the alternate exchange takes what has no binding") {
+  for (const char* name : {"a", "b", "lost"}) queue(name);
+  exchange("x", "direct", {{"alternate-exchange", FieldValue("y")}});
+  exchange("y", "direct", {{"alternate-exchange", FieldValue("z")}});
+  exchange("z", "fanout", {{"alternate-exchange", FieldValue("x")}});
+  bind("x", "a", "k");
+  bind("y", "b", "l");
+  CHECK(route("x", "k") == "a");
+  CHECK(route("x", "l") == "b");
+  CHECK(route("x", "m").empty());
+  bind("z", "lost", "");
+  CHECK(route("x", "m") == "lost");
+  CHECK(route("y", "k") == "lost");
+  exchange("v", "direct", {{"alternate-exchange", FieldValue("nosuch")}});
+  CHECK(route("v", "k").empty());
+}
+
+TEST_CASE_FIXTURE(RouterFixture, "a policy can name the alternate exchange") {
+  queue("lost");
+  exchange("x", "direct");
+  exchange("y", "direct", {{"alternate-exchange", FieldValue("amq.direct")}});
+  bind("amq.fanout", "lost", "");
+  catalog::Policy policy;
+  policy.name = {"/", "p"};
+  policy.pattern = "^[xy]$";
+  policy.definition = R"({"alternate-exchange":"amq.fanout"})";
+  policy.applies_to = catalog::AppliesTo::exchanges;
+  CHECK(route("x", "k").empty());
+  apply(catalog::SetPolicy{policy});
+  CHECK(route("x", "k") == "lost");
+  CHECK(route("y", "k").empty());
+  apply(catalog::ClearPolicy{policy.name});
+  CHECK(route("x", "k").empty());
+}
+
+TEST_CASE_FIXTURE(RouterFixture, "several keys are one message") {
+  for (const char* name : {"a", "b", "lost"}) queue(name);
+  exchange("x", "direct", {{"alternate-exchange", FieldValue("y")}});
+  exchange("y", "fanout");
+  bind("y", "lost", "");
+  bind("x", "a", "k");
+  CHECK(route_many("x", {"k", "nosuch"}) == "a");
+  CHECK(route_many("x", {"nosuch", "none"}) == "lost");
+  CHECK(route_many("", {"b", "a", "b", "nosuch"}) == "a b");
+}
+
+TEST_CASE_FIXTURE(RouterFixture, "answers gather in one set") {
+  catalog::QueueId a = queue("a"), b = queue("b");
+  std::vector<catalog::QueueId> ids{b};
+  router.route({"/", ""}, "a", nullptr, ids);
+  router.route({"/", ""}, "b", nullptr, ids);
+  CHECK(ids == std::vector{a, b});
+}
+
+TEST_CASE_FIXTURE(RouterFixture, "headers are needed where a headers exchange can be reached") {
+  queue("a");
+  exchange("x", "direct");
+  exchange("y", "fanout", {{"alternate-exchange", FieldValue("x")}});
+  CHECK_FALSE(router.needs_headers({"/", "x"}));
+  CHECK_FALSE(router.needs_headers({"/", ""}));
+  CHECK_FALSE(router.needs_headers({"/", "nosuch"}));
+  CHECK(router.needs_headers({"/", "amq.match"}));
+  bind("x", "->amq.headers", "k");
+  bind("amq.headers", "a", "", {{"colour", FieldValue("red")}});
+  CHECK(router.needs_headers({"/", "x"}));
+  CHECK(router.needs_headers({"/", "y"}));
+  CHECK_FALSE(router.needs_headers({"/", "amq.direct"}));
+  FieldTable red{{"colour", FieldValue("red")}}, blue{{"colour", FieldValue("blue")}};
+  CHECK(route("x", "k", &red) == "a");
+  CHECK(route("x", "k", &blue).empty());
+  CHECK(route("x", "k").empty());
+  CHECK(route("x", "l", &red).empty());
+  CHECK(route("amq.headers", "k", &red) == "a");
+}
+
+TEST_CASE_FIXTURE(RouterFixture, "more keys than the cache holds are still routed right") {
+  queue("a");
+  bind("amq.topic", "a", "even.#");
+  for (int round = 0; round < 3; ++round)
+    for (int i = 0; i < 5000; ++i) {
+      std::string key = (i % 2 == 0 ? "even." : "odd.") + std::to_string(i);
+      REQUIRE(route("amq.topic", key) == (i % 2 == 0 ? "a" : ""));
+    }
+}
