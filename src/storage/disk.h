@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/id.h"
+#include "base/result.h"
+
+namespace warren::storage {
+
+/// The number of a log file, 1 and up. A disk makes the file's name from it.
+using FileId = base::Id<struct FileTag>;
+/// Names one request to the disk. Whoever asks chooses it.
+using DiskToken = base::Id<struct DiskTokenTag>;
+
+/// Told when a request has ended.
+class DiskEvents {
+ public:
+  virtual ~DiskEvents() = default;
+  virtual void on_disk_done(DiskToken token, base::Result<> result) = 0;
+};
+
+/// The files of one directory, without waiting for them. The server implements it with a thread
+/// and real files, the simulator in memory.
+///
+/// Requests are carried out one after the other in the order in which they were made. Each ends
+/// with one DiskEvents::on_disk_done, in the same order, on the caller's thread, and never from
+/// inside a request call; the listener may make further requests. After the first failure nothing
+/// more is carried out: each later request ends with that same error, so that a write never lands
+/// behind a sync that failed.
+class Disk {
+ public:
+  virtual ~Disk() = default;
+
+  /// Writes all of `data` at `offset`; makes the file when it is missing. With `sync_after` the
+  /// file is durable before the request ends: its bytes so far, its length, its name. Without, a
+  /// crash may lose or cut this write and keep a later one; the bytes between read as zeros.
+  virtual void write(FileId file, std::uint64_t offset, base::Bytes data, bool sync_after,
+                     DiskToken token) = 0;
+  /// Makes durable what was written to the file before.
+  virtual void sync(FileId file, DiskToken token) = 0;
+  /// Removes the file; a missing one is no failure. A crash may bring it back.
+  virtual void remove(FileId file, DiskToken token) = 0;
+
+  /// For start-up, before any request above. The calls wait.
+  /// The files that exist, in ascending order.
+  virtual base::Result<std::vector<FileId>> list() = 0;
+  /// The whole file. It is made durable first: bytes that were read can't get lost later.
+  virtual base::Result<base::Bytes> read(FileId file) = 0;
+};
+
+}  // namespace warren::storage

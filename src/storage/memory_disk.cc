@@ -1,0 +1,165 @@
+#include "storage/memory_disk.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
+
+namespace warren::storage {
+namespace {
+
+using base::Bytes;
+using base::Random;
+using base::Result;
+
+void write_into(Bytes& bytes, const MemoryFiles::Write& write) {
+  std::uint64_t end = write.offset + write.data.size();
+  if (bytes.size() < end) bytes.resize(end, '\0');
+  bytes.replace(write.offset, write.data.size(), write.data);
+}
+
+void settle(MemoryFiles::File& file) {
+  for (const MemoryFiles::Write& write : file.unsynced) write_into(file.durable, write);
+  file.unsynced.clear();
+}
+
+}  // namespace
+
+MemoryDisk::MemoryDisk() : MemoryDisk(std::make_shared<MemoryFiles>()) {}
+MemoryDisk::MemoryDisk(std::shared_ptr<MemoryFiles> files) : files_(std::move(files)) {}
+
+void MemoryDisk::write(FileId file, std::uint64_t offset, Bytes data, bool sync_after,
+                       DiskToken token) {
+  queue_.push_back({Kind::write, file, offset, std::move(data), sync_after, token});
+}
+
+void MemoryDisk::sync(FileId file, DiskToken token) {
+  queue_.push_back({Kind::sync, file, 0, {}, true, token});
+}
+
+void MemoryDisk::remove(FileId file, DiskToken token) {
+  queue_.push_back({Kind::remove, file, 0, {}, false, token});
+}
+
+Result<std::vector<FileId>> MemoryDisk::list() {
+  std::vector<FileId> ids;
+  for (const auto& [id, file] : files_->files) ids.push_back(id);
+  return ids;
+}
+
+Result<Bytes> MemoryDisk::read(FileId file) {
+  auto found = files_->files.find(file);
+  if (found == files_->files.end())
+    return base::fail(base::ErrorCode::not_found, "no such log file in memory");
+  make_durable(file);
+  return found->second.durable;
+}
+
+bool MemoryDisk::run_one() {
+  if (queue_.empty()) return false;
+  Request request = std::move(queue_.front());
+  queue_.pop_front();
+  Result<> result = carry_out(request);
+  if (events_ != nullptr) events_->on_disk_done(request.token, std::move(result));
+  return true;
+}
+
+void MemoryDisk::run_all() {
+  while (run_one()) {
+  }
+}
+
+Result<> MemoryDisk::carry_out(Request& request) {
+  if (requests_until_failure_) {
+    if (*requests_until_failure_ == 0) return std::unexpected(failure_);
+    --*requests_until_failure_;
+  }
+  switch (request.kind) {
+    case Kind::write: {
+      ++counts_.writes;
+      auto& unsynced = files_->files[request.file].unsynced;
+      unsynced.push_back({request.offset, std::move(request.data)});
+      break;
+    }
+    case Kind::sync:
+      break;
+    case Kind::remove: {
+      ++counts_.removes;
+      auto node = files_->files.extract(request.file);
+      if (!node.empty()) files_->removed.insert(std::move(node));
+      break;
+    }
+  }
+  if (request.sync_after) {
+    ++counts_.syncs;
+    make_durable(request.file);
+  }
+  return {};
+}
+
+void MemoryDisk::make_durable(FileId file) {
+  auto found = files_->files.find(file);
+  if (found == files_->files.end()) return;
+  settle(found->second);
+  // A new name is made durable by syncing the directory, and that settles removals too.
+  if (!std::exchange(found->second.is_name_durable, true)) files_->removed.clear();
+}
+
+void MemoryDisk::carry_out_some(Random& random) {
+  std::size_t count = random.below(queue_.size() + 1);
+  for (std::size_t i = 0; i < count; ++i)
+    if (!carry_out(queue_[i])) break;
+  queue_.clear();
+  requests_until_failure_.reset();
+}
+
+void MemoryDisk::kill(Random& random) {
+  carry_out_some(random);
+}
+
+void MemoryDisk::crash(Random& random) {
+  carry_out_some(random);
+  for (auto& [id, file] : std::exchange(files_->removed, {}))
+    if (random.chance(50)) files_->files[id] = std::move(file);
+  std::erase_if(files_->files,
+                [&](auto& entry) { return !entry.second.is_name_durable && random.chance(50); });
+  for (auto& [id, file] : files_->files) {
+    for (MemoryFiles::Write& write : file.unsynced) {
+      std::uint64_t fate = random.below(3);
+      if (fate == 0) continue;
+      if (fate == 1) write.data.resize(random.below(write.data.size() + 1));
+      write_into(file.durable, write);
+    }
+    file.unsynced.clear();
+    file.is_name_durable = true;
+  }
+}
+
+void MemoryDisk::fail_after(std::size_t requests, base::Error error) {
+  requests_until_failure_ = requests;
+  failure_ = std::move(error);
+}
+
+void MemoryDisk::flip_bit(FileId file, std::uint64_t offset, unsigned bit) {
+  ASSERT(offset < size(file) && bit < 8);
+  make_durable(file);
+  char& octet = files_->files[file].durable[offset];
+  octet = static_cast<char>(octet ^ (1 << bit));
+}
+
+void MemoryDisk::truncate(FileId file, std::uint64_t bytes) {
+  ASSERT(bytes <= size(file));
+  make_durable(file);
+  files_->files[file].durable.resize(bytes);
+}
+
+std::uint64_t MemoryDisk::size(FileId file) const {
+  auto found = files_->files.find(file);
+  if (found == files_->files.end()) return 0;
+  std::uint64_t bytes = found->second.durable.size();
+  for (const auto& write : found->second.unsynced)
+    bytes = std::max(bytes, write.offset + write.data.size());
+  return bytes;
+}
+
+}  // namespace warren::storage

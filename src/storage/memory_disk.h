@@ -1,0 +1,100 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/random.h"
+#include "storage/disk.h"
+
+namespace warren::storage {
+
+/// The bytes of a MemoryDisk. They outlive it: a node that crashed starts over the same ones.
+class MemoryFiles {
+ public:
+  struct Write {
+    std::uint64_t offset;
+    base::Bytes data;
+  };
+  struct File {
+    base::Bytes durable;
+    std::vector<Write> unsynced;  ///< in the order in which they were made
+    bool is_name_durable = false;
+  };
+
+  std::map<FileId, File> files;
+  std::map<FileId, File> removed;  ///< a crash may bring them back
+};
+
+/// A disk in memory for tests and the simulator. Requests wait until run_one() or run_all() carries
+/// them out and tells the events. Everything it does is determined by its calls.
+class MemoryDisk : public Disk {
+ public:
+  struct Counts {
+    std::uint64_t writes = 0;
+    std::uint64_t syncs = 0;  ///< writes with sync_after and syncs
+    std::uint64_t removes = 0;
+  };
+
+  MemoryDisk();
+  explicit MemoryDisk(std::shared_ptr<MemoryFiles> files);
+
+  /// Who is told of ended requests; null: nobody. Set again when a node restarts.
+  void set_events(DiskEvents* events) { events_ = events; }
+  const std::shared_ptr<MemoryFiles>& files() const { return files_; }
+
+  void write(FileId file, std::uint64_t offset, base::Bytes data, bool sync_after,
+             DiskToken token) override;
+  void sync(FileId file, DiskToken token) override;
+  void remove(FileId file, DiskToken token) override;
+  base::Result<std::vector<FileId>> list() override;
+  base::Result<base::Bytes> read(FileId file) override;
+
+  /// Carries out the oldest request and tells the events. False when there is none.
+  bool run_one();
+  /// Until no request is left, those included that the events make.
+  void run_all();
+  std::size_t pending() const { return queue_.size(); }
+  const Counts& counts() const { return counts_; }
+
+  /// The power fails: some waiting requests may still be carried out, nobody is told. Then each
+  /// unsynced write is kept, lost or cut at some byte, each on its own, and a removed or new file
+  /// may or may not be there. Clears an injected failure.
+  void crash(base::Random& random);
+  /// The process dies and the machine goes on: as crash(), but no carried out write is lost.
+  void kill(base::Random& random);
+
+  /// From the request after `requests` more on, every one fails with `error`.
+  void fail_after(std::size_t requests, base::Error error);
+  /// Damage to what is stored. The place must exist.
+  void flip_bit(FileId file, std::uint64_t offset, unsigned bit);
+  void truncate(FileId file, std::uint64_t bytes);
+  std::uint64_t size(FileId file) const;
+
+ private:
+  enum class Kind { write, sync, remove };
+  struct Request {
+    Kind kind;
+    FileId file;
+    std::uint64_t offset;
+    base::Bytes data;
+    bool sync_after;
+    DiskToken token;
+  };
+
+  base::Result<> carry_out(Request& request);
+  void carry_out_some(base::Random& random);
+  void make_durable(FileId file);
+
+  std::shared_ptr<MemoryFiles> files_;
+  DiskEvents* events_ = nullptr;
+  std::deque<Request> queue_;
+  Counts counts_;
+  std::optional<std::size_t> requests_until_failure_;
+  base::Error failure_{};
+};
+
+}  // namespace warren::storage
