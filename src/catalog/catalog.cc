@@ -1,0 +1,90 @@
+#include "catalog/catalog.h"
+
+#include "catalog/applier.h"
+#include "catalog/compiled_policy.h"
+
+namespace warren::catalog {
+namespace {
+
+template <typename Map, typename Key>
+auto find_in(const Map& map, const Key& key) -> const typename Map::mapped_type* {
+  auto entry = map.find(key);
+  return entry == map.end() ? nullptr : &entry->second;
+}
+
+}  // namespace
+
+Catalog::Catalog() = default;
+
+base::Result<Applied> Catalog::apply(const Command& command, std::vector<Change>& changes) {
+  return std::visit(Applier(*this, changes), command);
+}
+
+std::vector<Command> Catalog::first_commands(User guest) {
+  guest.tags = {"administrator"};
+  Permission everything{.user = guest.name,
+                        .vhost = "/",
+                        .configure = ".*",
+                        .write = ".*",
+                        .read = ".*"};
+  std::vector<Command> commands;
+  commands.emplace_back(PutVhost{{.name = "/", .description = "Default virtual host", .tags = {}}});
+  commands.emplace_back(AddUser{std::move(guest)});
+  commands.emplace_back(SetPermission{std::move(everything)});
+  return commands;
+}
+
+const Vhost* Catalog::find_vhost(std::string_view name) const { return find_in(vhosts_, name); }
+
+const User* Catalog::find_user(std::string_view name) const { return find_in(users_, name); }
+
+const Permission* Catalog::find_permission(std::string_view user, std::string_view vhost) const {
+  return find_in(permissions_, ResourceName{std::string(vhost), std::string(user)});
+}
+
+const Exchange* Catalog::find_exchange(const ResourceName& name) const {
+  return find_in(exchanges_, name);
+}
+
+const Queue* Catalog::find_queue(const ResourceName& name) const {
+  const QueueId* id = find_in(queue_names_, name);
+  return id == nullptr ? nullptr : find_queue(*id);
+}
+
+const Queue* Catalog::find_queue(QueueId id) const { return find_in(queues_, id); }
+
+const Policy* Catalog::find_policy(const ResourceName& name) const {
+  return find_in(policies_, name);
+}
+
+const PolicyDefinition* Catalog::find_policy_definition(const ResourceName& name) const {
+  const auto* compiled = find_in(compiled_policies_, name);
+  return compiled == nullptr ? nullptr : &(*compiled)->definition;
+}
+
+const Node* Catalog::find_node(std::string_view name) const { return find_in(nodes_, name); }
+
+std::string_view Catalog::global_parameter(std::string_view name) const {
+  const std::string* value = find_in(global_parameters_, name);
+  return value == nullptr ? std::string_view() : *value;
+}
+
+const std::vector<Binding>& Catalog::bindings_from(const ResourceName& exchange) const {
+  static const std::vector<Binding> none;
+  const std::vector<Binding>* bindings = find_in(bindings_, exchange);
+  return bindings == nullptr ? none : *bindings;
+}
+
+std::vector<Binding> Catalog::bindings_to(DestinationKind kind,
+                                          const ResourceName& destination) const {
+  std::vector<Binding> found;
+  const auto* sources = find_in(sources_, Destination{kind, destination});
+  if (sources == nullptr) return found;
+  for (const auto& [source, count] : *sources)
+    for (const Binding& binding : bindings_from(source))
+      if (binding.destination_kind == kind && binding.destination == destination.name)
+        found.push_back(binding);
+  return found;
+}
+
+}  // namespace warren::catalog

@@ -1,0 +1,124 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "catalog/command.h"
+#include "catalog/policy_definition.h"
+#include "catalog/records.h"
+
+namespace warren::catalog {
+
+struct CompiledPolicy;
+
+/// What an applied command changed, for those who keep something that depends on it.
+struct QueueAdded { QueueId queue; };
+struct QueueRemoved { Queue queue; };  ///< as it was
+/// Leader, epoch, replicas, in_sync, the policy or what it says changed.
+struct QueuePlaced { QueueId queue; };
+struct VhostRemoved { std::string name; };
+/// Password, tags or permissions changed, or the user is gone.
+struct UserChanged { std::string name; };
+/// A member was added, removed, came up, went down or changed its kind.
+struct NodeChanged { NodeName name; };
+struct PolicyChanged { ResourceName name; };
+using Change = std::variant<QueueAdded, QueueRemoved, QueuePlaced, VhostRemoved, UserChanged,
+                            NodeChanged, PolicyChanged>;
+
+/// What the proposer of a command learns.
+struct Applied {
+  QueueId queue;  ///< of DeclareQueue: the queue that exists now under that name
+};
+
+/// The cluster's metadata on one node: a deterministic state machine over `Command`s. It is read
+/// without locks on the shard that owns the node and changes only through `apply`. References and
+/// pointers that it returns live until the next apply.
+class Catalog {
+ public:
+  Catalog();
+
+  /// Applies one command; `changes` receives what it changed, in order. A refused command
+  /// changes nothing.
+  base::Result<Applied> apply(const Command& command, std::vector<Change>& changes);
+
+  base::Bytes snapshot() const;
+  /// Replaces everything by a snapshot. An error leaves the catalog as it was.
+  base::Result<> restore(base::ByteView snapshot);
+
+  /// The state of a node that was never in a cluster: vhost "/", user guest with tag
+  /// administrator and all permissions. `guest` carries the hash, which needs a salt from outside.
+  static std::vector<Command> first_commands(User guest);
+
+  const Vhost* find_vhost(std::string_view name) const;
+  const User* find_user(std::string_view name) const;
+  const Permission* find_permission(std::string_view user, std::string_view vhost) const;
+  const Exchange* find_exchange(const ResourceName& name) const;
+  const Queue* find_queue(const ResourceName& name) const;
+  const Queue* find_queue(QueueId id) const;
+  const Policy* find_policy(const ResourceName& name) const;
+  /// What the policy of that name says, ready to use.
+  const PolicyDefinition* find_policy_definition(const ResourceName& name) const;
+  const Node* find_node(std::string_view name) const;
+  /// The value of a global parameter, or empty.
+  std::string_view global_parameter(std::string_view name) const;
+
+  const std::map<std::string, Vhost, std::less<>>& vhosts() const { return vhosts_; }
+  const std::map<std::string, User, std::less<>>& users() const { return users_; }
+  const std::map<ResourceName, Permission>& permissions() const { return permissions_; }
+  const std::map<ResourceName, Exchange>& exchanges() const { return exchanges_; }
+  const std::map<QueueId, Queue>& queues() const { return queues_; }
+  const std::map<ResourceName, QueueId>& queue_names() const { return queue_names_; }
+  const std::map<ResourceName, Policy>& policies() const { return policies_; }
+  const std::map<NodeName, Node, std::less<>>& nodes() const { return nodes_; }
+  const std::map<std::string, std::string, std::less<>>& global_parameters() const {
+    return global_parameters_;
+  }
+
+  /// The bindings whose source is that exchange, in order of their making; empty for none.
+  const std::vector<Binding>& bindings_from(const ResourceName& exchange) const;
+  /// The stored bindings that lead to that queue or exchange, by source, then in order of their
+  /// making.
+  std::vector<Binding> bindings_to(DestinationKind kind, const ResourceName& destination) const;
+
+  /// Grows whenever exchanges, queues or bindings change; caches of routes are valid for one.
+  std::uint64_t routing_version() const { return routing_version_; }
+
+ private:
+  friend class Applier;
+
+  struct Destination {
+    DestinationKind kind;
+    ResourceName name;
+    auto operator<=>(const Destination&) const = default;
+  };
+
+  std::map<std::string, Vhost, std::less<>> vhosts_;
+  std::map<std::string, User, std::less<>> users_;
+  std::map<ResourceName, Permission> permissions_;  ///< keyed by {vhost, user}
+  std::map<ResourceName, Exchange> exchanges_;
+  std::map<ResourceName, std::vector<Binding>> bindings_;
+  std::map<QueueId, Queue> queues_;
+  std::map<ResourceName, QueueId> queue_names_;
+  std::map<ResourceName, Policy> policies_;
+  std::map<NodeName, Node, std::less<>> nodes_;
+  std::map<std::string, std::string, std::less<>> global_parameters_;
+  QueueId last_queue_id_;
+
+  // What follows is derived from the above and not part of a snapshot.
+  base::Result<> derive();
+
+  std::map<ResourceName, std::shared_ptr<const CompiledPolicy>> compiled_policies_;
+  /// How many bindings lead there from each source.
+  std::map<Destination, std::map<ResourceName, std::size_t>> sources_;
+  std::map<ConnectionId, std::set<QueueId>> exclusive_queues_;
+  std::uint64_t routing_version_ = 0;
+};
+
+}  // namespace warren::catalog

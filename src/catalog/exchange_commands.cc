@@ -1,0 +1,76 @@
+#include <fmt/format.h>
+
+#include "catalog/applier.h"
+#include "catalog/equivalence.h"
+
+namespace warren::catalog {
+namespace {
+
+base::Result<> check_equivalent(const Exchange& received, const Exchange& current) {
+  std::string resource = exchange_text(current.name);
+  TRY(check_equal_property(resource, "type", received.type, current.type));
+  TRY(check_equal_property(resource, "durable", received.durable, current.durable));
+  TRY(check_equal_property(resource, "auto_delete", received.auto_delete, current.auto_delete));
+  TRY(check_equal_property(resource, "internal", received.internal, current.internal));
+  return check_equal_argument(resource, "alternate-exchange", received.arguments,
+                              current.arguments);
+}
+
+}  // namespace
+
+Applier::Result Applier::operator()(const DeclareExchange& command) {
+  const ResourceName& name = command.exchange.name;
+  if (const Exchange* current = catalog_.find_exchange(name)) {
+    TRY(check_equivalent(command.exchange, *current));
+    return Applied{};
+  }
+  if (!catalog_.vhosts_.contains(name.vhost))
+    return base::fail(base::ErrorCode::not_found, fmt::format("vhost {} not found", name.vhost));
+  Exchange exchange = command.exchange;
+  exchange.policy = matching_policy(name, AppliesTo::exchanges);
+  catalog_.exchanges_.emplace(name, std::move(exchange));
+  ++catalog_.routing_version_;
+  return Applied{};
+}
+
+Applier::Result Applier::operator()(const DeleteExchange& command) {
+  const ResourceName& name = command.name;
+  if (!catalog_.exchanges_.contains(name)) return Applied{};
+  if (name.name.empty())
+    return base::fail(base::ErrorCode::access_refused,
+                      "operation not permitted on the default exchange");
+  if (name.name.starts_with("amq."))
+    return base::fail(
+        base::ErrorCode::access_refused,
+        fmt::format("deletion of system {} not allowed", exchange_text(name)));
+  if (command.if_unused && !catalog_.bindings_from(name).empty())
+    return base::fail(base::ErrorCode::precondition_failed, exchange_text(name) + " in use");
+  remove_exchange(name);
+  return Applied{};
+}
+
+// A list of what is left to do instead of recursion: a chain of auto-delete exchanges may be long.
+void Applier::remove_exchange(const ResourceName& name) {
+  std::vector<ResourceName> doomed{name};
+  while (!doomed.empty()) {
+    ResourceName next = std::move(doomed.back());
+    doomed.pop_back();
+    if (catalog_.exchanges_.erase(next) == 0) continue;
+    ++catalog_.routing_version_;
+    erase_bindings_from(next);
+    for (ResourceName& source : erase_bindings_to(DestinationKind::exchange, next))
+      if (is_unused(source)) doomed.push_back(std::move(source));
+  }
+}
+
+void Applier::remove_unused(const std::vector<ResourceName>& exchanges) {
+  for (const ResourceName& name : exchanges)
+    if (is_unused(name)) remove_exchange(name);
+}
+
+bool Applier::is_unused(const ResourceName& name) const {
+  const Exchange* exchange = catalog_.find_exchange(name);
+  return exchange != nullptr && exchange->auto_delete && catalog_.bindings_from(name).empty();
+}
+
+}  // namespace warren::catalog

@@ -1,0 +1,86 @@
+#include <fmt/format.h>
+
+#include "base/assert.h"
+#include "catalog/applier.h"
+#include "catalog/equivalence.h"
+#include "catalog/placement.h"
+
+namespace warren::catalog {
+
+Applier::Result Applier::operator()(const DeclareQueue& command) {
+  Queue queue = command.queue;
+  if (!catalog_.vhosts_.contains(queue.name.vhost))
+    return base::fail(base::ErrorCode::not_found,
+                      fmt::format("vhost {} not found", queue.name.vhost));
+  if (catalog_.queue_names_.contains(queue.name))
+    return base::fail(base::ErrorCode::already_exists, queue_text(queue.name) + " already exists");
+  // A proposal may outlive its proposer: a queue made for a dead node's connection would stay.
+  const NodeName& owner = queue.exclusive_owner ? queue.exclusive_owner->node : queue.leader;
+  for (const NodeName& name : {queue.leader, owner})
+    if (!is_running(name))
+      return base::fail(base::ErrorCode::unavailable,
+                        fmt::format("node '{}' is not running", name));
+
+  queue.id = catalog_.last_queue_id_.next();
+  queue.epoch = Epoch{1};
+  queue.placement_version = 1;
+  queue.policy = matching_policy(queue.name, AppliesTo::queues);
+  const PolicyDefinition* definition = queue.is_exclusive() ? nullptr : definition_of(queue);
+  queue.leader = choose_first_leader(catalog_.nodes_, definition, queue.leader);
+  queue.replicas = {queue.leader};
+  queue.in_sync = {queue.leader};
+  update_replicas(queue, wanted_replicas(catalog_.nodes_, definition, queue));
+  // An empty queue is in sync wherever it is.
+  queue.in_sync.clear();
+  for (const NodeName& replica : queue.replicas)
+    if (is_running(replica)) queue.in_sync.push_back(replica);
+
+  catalog_.last_queue_id_ = queue.id;
+  Applied applied{queue.id};
+  insert_queue(std::move(queue));
+  return applied;
+}
+
+Applier::Result Applier::operator()(const DeleteQueue& command) {
+  if (catalog_.queues_.contains(command.queue)) remove_queue(command.queue);
+  return Applied{};
+}
+
+Applier::Result Applier::operator()(const DeleteExclusiveQueues& command) {
+  auto owned = catalog_.exclusive_queues_.find(command.connection);
+  if (owned == catalog_.exclusive_queues_.end()) return Applied{};
+  remove_queues({owned->second.begin(), owned->second.end()});
+  return Applied{};
+}
+
+void Applier::insert_queue(Queue queue) {
+  QueueId id = queue.id;
+  catalog_.queue_names_.emplace(queue.name, id);
+  if (queue.exclusive_owner)
+    catalog_.exclusive_queues_[queue.exclusive_owner->connection].insert(id);
+  catalog_.queues_.emplace(id, std::move(queue));
+  ++catalog_.routing_version_;
+  changes_.emplace_back(QueueAdded{id});
+}
+
+void Applier::remove_queue(QueueId id) {
+  auto entry = catalog_.queues_.extract(id);
+  ASSERT(!entry.empty());
+  Queue queue = std::move(entry.mapped());
+  catalog_.queue_names_.erase(queue.name);
+  if (queue.exclusive_owner) {
+    auto owned = catalog_.exclusive_queues_.find(queue.exclusive_owner->connection);
+    ASSERT(owned != catalog_.exclusive_queues_.end());
+    owned->second.erase(id);
+    if (owned->second.empty()) catalog_.exclusive_queues_.erase(owned);
+  }
+  ++catalog_.routing_version_;
+  remove_unused(erase_bindings_to(DestinationKind::queue, queue.name));
+  changes_.emplace_back(QueueRemoved{std::move(queue)});
+}
+
+void Applier::remove_queues(const std::vector<QueueId>& ids) {
+  for (QueueId id : ids) remove_queue(id);
+}
+
+}  // namespace warren::catalog

@@ -1,0 +1,81 @@
+#include <fmt/format.h>
+
+#include <iterator>
+
+#include "catalog/applier.h"
+
+namespace warren::catalog {
+namespace {
+
+struct Predeclared {
+  const char* name;
+  const char* type;
+  bool internal;
+};
+
+constexpr Predeclared predeclared_exchanges[] = {
+    {"", "direct", false},          {"amq.direct", "direct", false},
+    {"amq.fanout", "fanout", false}, {"amq.headers", "headers", false},
+    {"amq.match", "headers", false}, {"amq.rabbitmq.trace", "topic", true},
+    {"amq.topic", "topic", false}};
+
+/// The keys of a map by ResourceName that lie in a vhost.
+template <typename Records>
+std::vector<ResourceName> names_in(const Records& records, const std::string& vhost) {
+  std::vector<ResourceName> names;
+  for (auto entry = records.lower_bound(ResourceName{vhost, ""});
+       entry != records.end() && entry->first.vhost == vhost; ++entry)
+    names.push_back(entry->first);
+  return names;
+}
+
+}  // namespace
+
+Applier::Result Applier::operator()(const PutVhost& command) {
+  const Vhost& vhost = command.vhost;
+  bool is_new = catalog_.vhosts_.insert_or_assign(vhost.name, vhost).second;
+  if (!is_new) return Applied{};
+  for (const Predeclared& predeclared : predeclared_exchanges) {
+    Exchange exchange;
+    exchange.name = {vhost.name, predeclared.name};
+    exchange.type = predeclared.type;
+    exchange.durable = true;
+    exchange.internal = predeclared.internal;
+    catalog_.exchanges_.emplace(exchange.name, exchange);
+  }
+  ++catalog_.routing_version_;
+  return Applied{};
+}
+
+Applier::Result Applier::operator()(const DeleteVhost& command) {
+  // The command's name may be the vhost's own, which goes away.
+  std::string vhost = command.name;
+  if (!catalog_.vhosts_.contains(vhost))
+    return base::fail(base::ErrorCode::not_found,
+                      fmt::format("Virtual host '{}' does not exist", vhost));
+  for (const ResourceName& name : names_in(catalog_.bindings_, vhost)) {
+    catalog_.bindings_.erase(name);
+  }
+  std::erase_if(catalog_.sources_, [&](const auto& entry) {
+    return entry.first.name.vhost == vhost;
+  });
+  for (const ResourceName& name : names_in(catalog_.queue_names_, vhost))
+    remove_queue(catalog_.queue_names_.at(name));
+  for (const ResourceName& name : names_in(catalog_.exchanges_, vhost))
+    catalog_.exchanges_.erase(name);
+  for (const ResourceName& name : names_in(catalog_.policies_, vhost)) {
+    catalog_.policies_.erase(name);
+    catalog_.compiled_policies_.erase(name);
+    changes_.emplace_back(PolicyChanged{name});
+  }
+  for (const ResourceName& name : names_in(catalog_.permissions_, vhost)) {
+    catalog_.permissions_.erase(name);
+    changes_.emplace_back(UserChanged{name.name});
+  }
+  catalog_.vhosts_.erase(vhost);
+  ++catalog_.routing_version_;
+  changes_.emplace_back(VhostRemoved{std::move(vhost)});
+  return Applied{};
+}
+
+}  // namespace warren::catalog
