@@ -1,0 +1,245 @@
+#include "session/channel.h"
+
+#include <fmt/format.h>
+
+#include "base/assert.h"
+#include "broker/names.h"
+#include "session/exclusive_queues.h"
+
+namespace warren::session::amqp091 {
+
+using namespace codec::amqp091;
+
+namespace {
+
+
+/// What a waiting method costs beyond its payload.
+constexpr std::size_t waiting_overhead_bytes = 128;
+
+template <typename Method>
+bool is_payload_of(base::ByteView payload) {
+  return peek_method(payload) == Method::ids;
+}
+
+}  // namespace
+
+Channel::Channel(Conversation& talk, std::uint16_t number)
+    : talk_(talk),
+      number_(number),
+      id_(talk.environment.gateway.open_channel(*this)),
+      assembler_(talk.environment.limits.max_message_size) {
+  send(ChannelOpenOk{});
+}
+
+Channel::~Channel() { release(); }
+
+void Channel::release() {
+  if (id_) {
+    gateway().close_channel(id_);
+    talk_.exclusive_queues->forget(*this);
+  }
+  id_ = {};
+  if (is_congested_) --talk_.congested_channels;
+  is_congested_ = false;
+  for (const Waiting& waiting : inbox_) talk_.inbox_bytes -= waiting.bytes;
+  inbox_.clear();
+  pending_.reset();
+  getting_.reset();
+  committing_.reset();
+  transaction_.reset();
+  consumers_.clear();
+  unacknowledged_ = {};
+}
+
+void Channel::on_frame(const Frame& frame) {
+  if (state_ == State::closing) return while_closing(frame);
+  ASSERT(state_ == State::open);
+  finish(take_frame(frame));
+}
+
+void Channel::while_closing(const Frame& frame) {
+  if (frame.type != frame_method) return;
+  if (is_payload_of<ChannelClose>(frame.payload)) send(ChannelCloseOk{});
+  if (is_payload_of<ChannelCloseOk>(frame.payload)) state_ = State::closed;
+}
+
+Verdict Channel::take_frame(const Frame& frame) {
+  if (assembler_.is_assembling()) {
+    if (Verdict verdict = assembler_.add(frame); !verdict) return verdict;
+    return assembler_.is_complete() ? take_publish(assembler_.take()) : Verdict{};
+  }
+  if (frame.type != frame_method)
+    return std::unexpected(Failure{ReplyCode::unexpected_frame,
+                                   "expected method frame, got non method frame instead",
+                                   MethodIds{}, false});
+  if (is_payload_of<BasicPublish>(frame.payload)) {
+    Verdict verdict = assembler_.begin(frame.payload);
+    if (!verdict) verdict.error().method = BasicPublish::ids;
+    return verdict;
+  }
+  return take_method(frame.payload);
+}
+
+Verdict Channel::take_method(base::ByteView payload) {
+  const auto method = decode_method(payload);
+  if (!method) {
+    Failure failure{reply_code(method.error().code), method.error().text, peek_method(payload),
+                    method.error().code == base::ErrorCode::not_implemented};
+    return std::unexpected(std::move(failure));
+  }
+  if (is_busy() || !inbox_.empty()) {
+    enqueue({*method, payload.size() + waiting_overhead_bytes});
+    return {};
+  }
+  return handle_method(*method);
+}
+
+Verdict Channel::take_publish(const Publish& publish) {
+  if (is_busy() || !inbox_.empty()) {
+    OwnedPublish owned{std::string(publish.exchange), std::string(publish.routing_key),
+                       publish.mandatory, publish.immediate, base::Bytes(publish.properties),
+                       base::Bytes(publish.body), publish.body_size};
+    const std::size_t bytes =
+        publish.properties.size() + publish.body.size() + waiting_overhead_bytes;
+    enqueue({std::move(owned), bytes});
+    return {};
+  }
+  current_ = BasicPublish::ids;
+  return this->publish(publish);
+}
+
+void Channel::enqueue(Waiting waiting) {
+  talk_.inbox_bytes += waiting.bytes;
+  inbox_.push_back(std::move(waiting));
+}
+
+void Channel::drain_inbox() {
+  while (state_ == State::open && !is_busy() && !inbox_.empty()) {
+    const Waiting waiting = std::move(inbox_.front());
+    inbox_.pop_front();
+    talk_.inbox_bytes -= waiting.bytes;
+    Verdict verdict;
+    if (const auto* owned = std::get_if<OwnedPublish>(&waiting.what)) {
+      current_ = BasicPublish::ids;
+      verdict = publish({owned->exchange, owned->routing_key, owned->mandatory, owned->immediate,
+                         owned->properties, owned->body, owned->body_size});
+    } else {
+      verdict = handle_method(std::get<Method>(waiting.what));
+    }
+    if (!verdict) finish(std::move(verdict));
+  }
+}
+
+Verdict Channel::handle_method(const Method& method) {
+  current_ = ids(method);
+  return std::visit(
+      [this](const auto& typed) -> Verdict {
+        if constexpr (requires { handle(typed); })
+          return handle(typed);
+        else
+          return refuse(ReplyCode::command_invalid, "unimplemented method");
+      },
+      method);
+}
+
+/// Closes what a failure closes.
+void Channel::finish(Verdict verdict) {
+  if (verdict) return;
+  Failure failure = std::move(verdict).error();
+  if (!failure.method) failure.method = current_;
+  close(failure);
+}
+
+void Channel::close(const Failure& failure) {
+  flush();
+  release();
+  if (!is_soft(failure.code)) {
+    state_ = State::closed;
+    if (!talk_.failure) talk_.failure = failure;
+    return;
+  }
+  state_ = State::closing;
+  send(ChannelClose{static_cast<std::uint16_t>(failure.code), failure.reply_text(),
+                    failure.method->class_id, failure.method->method_id});
+}
+
+void Channel::flush() {
+  if (confirms_.has_gathered()) confirms_.flush(talk_.output, number_);
+}
+
+/// Remembers what to do with the answer to the request that is made next.
+broker::RequestId Channel::ask(Continuation then) {
+  ASSERT(!is_busy());
+  pending_ = Pending{talk_.next_request(), std::move(then)};
+  return pending_->request;
+}
+
+void Channel::on_reply(broker::RequestId request, base::Result<broker::Reply> reply) {
+  if (committing_ && committing_->sync == request) {
+    committing_->is_synced = true;
+    if (!reply) committing_->has_failed = true;
+    return continue_commit();
+  }
+  if (!pending_ || pending_->request != request) return;
+  const Continuation then = std::move(pending_->then);
+  pending_.reset();
+  finish(then(std::move(reply)));
+  drain_inbox();
+}
+
+base::Result<> Channel::check_access(broker::ResourceKind kind, std::string_view name,
+                                     broker::Access access) const {
+  return talk_.environment.authorizer.check(talk_.user, talk_.vhost, kind, name, access);
+}
+
+std::string Channel::make_name(std::string (*maker)(std::string_view)) const {
+  return maker(talk_.environment.random_bytes(broker::name_random_bytes));
+}
+
+Verdict Channel::handle(const ChannelOpen&) {
+  return refuse(ReplyCode::channel_error, "second 'channel.open' seen");
+}
+
+Verdict Channel::handle(const ChannelFlow& flow) {
+  if (!flow.active) return refuse(ReplyCode::not_implemented, "active=false");
+  send(ChannelFlowOk{true});
+  return {};
+}
+
+Verdict Channel::handle(const ChannelClose&) {
+  flush();
+  release();
+  state_ = State::closed;
+  send(ChannelCloseOk{});
+  return {};
+}
+
+Verdict Channel::handle(const AccessRequest&) {
+  send(AccessRequestOk{1});
+  return {};
+}
+
+ChannelInfo Channel::info() const {
+  ChannelInfo info;
+  info.id = id_;
+  info.connection = talk_.connection;
+  info.name = fmt::format("{} ({})", talk_.name, number_);
+  info.number = number_;
+  info.user = talk_.user;
+  info.vhost = talk_.vhost;
+  info.transactional = transaction_.has_value();
+  info.confirm = confirms_.is_selected();
+  info.consumer_count = consumers_.size();
+  info.messages_unacknowledged = unacknowledged_.size();
+  if (transaction_) {
+    info.messages_uncommitted = transaction_->publishes.size();
+    info.acks_uncommitted = transaction_->uncommitted_acks();
+  }
+  info.messages_unconfirmed = confirms_.outstanding();
+  info.prefetch_count = prefetch_;
+  info.global_prefetch_count = global_prefetch_;
+  info.state = state_ != State::open ? "closing" : is_congested_ ? "flow" : "running";
+  return info;
+}
+
+}  // namespace warren::session::amqp091

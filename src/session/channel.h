@@ -1,0 +1,231 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "broker/channel.h"
+#include "broker/queue_arguments.h"
+#include "broker/resource.h"
+#include "codec/amqp091_frame.h"
+#include "codec/amqp091_method.h"
+#include "session/confirm.h"
+#include "session/content.h"
+#include "session/conversation.h"
+#include "session/errors.h"
+#include "session/info.h"
+#include "session/transaction.h"
+#include "session/unacknowledged.h"
+
+namespace warren::session::amqp091 {
+
+/// The pseudo queue of direct reply-to.
+inline constexpr std::string_view direct_reply_to = "amq.rabbitmq.reply-to";
+
+/// One channel of a connection. It handles its methods strictly one after the other: while one
+/// waits for an answer of the gateway, later ones wait in the inbox. A soft failure closes the
+/// channel; a hard one is left in `Conversation::failure` for the connection.
+class Channel final : public broker::ChannelEvents {
+ public:
+  /// Opens a gateway channel and answers open-ok.
+  Channel(Conversation& talk, std::uint16_t number);
+  ~Channel() override;
+  Channel(const Channel&) = delete;
+  Channel& operator=(const Channel&) = delete;
+
+  /// Takes any frame that carries this channel's number.
+  void on_frame(const codec::amqp091::Frame& frame);
+  /// Writes the confirms that gathered since the last time.
+  void flush();
+  /// Gives consumers the credit that they used up.
+  void grant_credit();
+
+  /// No method of the client waits, so the channel may be ended without loss.
+  bool is_idle() const { return state_ != State::open || (!is_busy() && inbox_.empty()); }
+  /// Both sides have closed; the number may be used again.
+  bool is_closed() const { return state_ == State::closed; }
+  /// Whether there was a publish since the channel was opened or told to forget it.
+  bool has_published() const { return has_published_; }
+  void forget_published() { has_published_ = false; }
+  ChannelInfo info() const;
+
+ private:
+  using Answer = base::Result<broker::Reply>;
+  using Continuation = std::function<Verdict(Answer)>;
+  using QueueName = catalog::ResourceName;
+
+  enum class State { open, closing, closed };
+
+  /// The method that waits for its answer.
+  struct Pending {
+    broker::RequestId request;
+    Continuation then;
+  };
+  /// A method that came while another one was pending. Publishes are kept with their content.
+  struct OwnedPublish {
+    std::string exchange, routing_key;
+    bool mandatory = false, immediate = false;
+    base::Bytes properties, body;
+    std::uint64_t body_size = 0;
+  };
+  struct Waiting {
+    std::variant<codec::amqp091::Method, OwnedPublish> what;
+    std::size_t bytes = 0;
+  };
+  struct Consumer {
+    enum class Stage { subscribing, active, cancelling };
+    catalog::QueueId queue;
+    Stage stage = Stage::subscribing;
+    bool no_wait = false;
+    bool no_ack = false;
+    std::uint32_t credit = 0;        ///< deliveries that the queue may still send
+    std::size_t average_bytes = 0;   ///< of the bodies lately
+  };
+
+  // channel.cc
+  bool is_busy() const { return pending_.has_value() || getting_.has_value() || committing_; }
+  Verdict take_frame(const codec::amqp091::Frame& frame);
+  Verdict take_method(base::ByteView payload);
+  Verdict take_publish(const Publish& publish);
+  Verdict handle_method(const codec::amqp091::Method& method);
+  void while_closing(const codec::amqp091::Frame& frame);
+  void enqueue(Waiting waiting);
+  void drain_inbox();
+  void finish(Verdict verdict);
+  void close(const Failure& failure);
+  void release();
+  broker::RequestId ask(Continuation then);
+  template <typename Method>
+  void send(const Method& method) { encode_method(talk_.output, number_, method); }
+  broker::Gateway& gateway() const { return talk_.environment.gateway; }
+  const catalog::Catalog& catalog() const { return gateway().catalog(); }
+  QueueName in_vhost(std::string_view name) const { return {talk_.vhost, std::string(name)}; }
+  base::Result<> check_access(broker::ResourceKind kind, std::string_view name,
+                              broker::Access access) const;
+  std::string make_name(std::string (*maker)(std::string_view)) const;
+
+  Verdict handle(const codec::amqp091::ChannelOpen& open);
+  Verdict handle(const codec::amqp091::ChannelFlow& flow);
+  Verdict handle(const codec::amqp091::ChannelFlowOk&) { return {}; }
+  Verdict handle(const codec::amqp091::ChannelClose& close);
+  Verdict handle(const codec::amqp091::ChannelCloseOk&) { return {}; }
+  Verdict handle(const codec::amqp091::AccessRequest& request);
+
+  // declare_exchange.cc
+  Verdict handle(const codec::amqp091::ExchangeDeclare& declare);
+  Verdict handle(const codec::amqp091::ExchangeDelete& remove);
+  Verdict handle(const codec::amqp091::ExchangeBind& bind);
+  Verdict handle(const codec::amqp091::ExchangeUnbind& unbind);
+  Verdict make_exchange(const catalog::Exchange& wanted, bool no_wait);
+
+  // bind.cc
+  Verdict handle(const codec::amqp091::QueueBind& bind);
+  Verdict handle(const codec::amqp091::QueueUnbind& unbind);
+  template <typename Answered>
+  Verdict change_binding(const catalog::Binding& binding, bool adds, bool no_wait);
+  Verdict check_binding(const catalog::Binding& binding) const;
+
+  // declare_queue.cc
+  Verdict handle(const codec::amqp091::QueueDeclare& declare);
+  Verdict handle(const codec::amqp091::QueueDelete& remove);
+  Verdict handle(const codec::amqp091::QueuePurge& purge);
+  Verdict declare_passively(const codec::amqp091::QueueDeclare& declare);
+  Verdict declare_queue(const broker::QueueDeclaration& wanted, bool no_wait, bool may_retry);
+  Verdict make_queue(const broker::QueueDeclaration& wanted, bool no_wait, bool may_retry);
+  Verdict answer_declared(const catalog::Queue& queue, bool no_wait);
+  std::expected<std::string, Failure> expand_name(const std::string& name) const;
+  std::expected<const catalog::Queue*, Failure> find_queue(const std::string& name) const;
+
+  // publish.cc
+  Verdict publish(const Publish& publish);
+  Verdict handle(const codec::amqp091::ConfirmSelect& select);
+  Verdict check_publish(const Publish& publish) const;
+  void send_out(const OutgoingPublish& publish, std::span<const catalog::QueueId> queues);
+  void send_return(const broker::Message& message);
+  void note_congestion();
+  void on_settled(std::span<const broker::PublishSeq> publishes, bool is_rejected);
+
+  // consume.cc
+  Verdict handle(const codec::amqp091::BasicQos& qos);
+  Verdict handle(const codec::amqp091::BasicConsume& consume);
+  Verdict handle(const codec::amqp091::BasicCancel& cancel);
+  Verdict handle(const codec::amqp091::BasicCancelOk&) { return {}; }
+  Verdict handle(const codec::amqp091::BasicGet& get);
+  std::string subscribe(const codec::amqp091::BasicConsume& consume, const catalog::Queue& queue);
+  Verdict on_subscribed(const std::string& consumer_tag, const QueueName& queue, Answer answer);
+  void become_active(const std::string& consumer_tag, Consumer& consumer);
+  std::uint64_t number_delivery(const broker::Delivery& delivery, bool no_ack);
+  void note_delivered(Consumer& consumer, std::size_t body_bytes);
+  std::uint32_t credit_window(const Consumer& consumer) const;
+
+  // reply_to.cc
+  Verdict consume_replies(const codec::amqp091::BasicConsume& consume);
+  void forget_consumer(const std::string& consumer_tag);
+
+  // settle.cc
+  Verdict handle(const codec::amqp091::BasicAck& ack);
+  Verdict handle(const codec::amqp091::BasicNack& nack);
+  Verdict handle(const codec::amqp091::BasicReject& reject);
+  Verdict handle(const codec::amqp091::BasicRecover& recover);
+  Verdict handle(const codec::amqp091::BasicRecoverAsync& recover);
+  Verdict settle(std::uint64_t tag, bool multiple, broker::Outcome outcome);
+  Verdict recover(bool requeue);
+
+  // transaction.cc
+  Verdict handle(const codec::amqp091::TxSelect& select);
+  Verdict handle(const codec::amqp091::TxCommit& commit);
+  Verdict handle(const codec::amqp091::TxRollback& rollback);
+  void continue_commit();
+
+  // ChannelEvents
+  void on_confirmed(std::span<const broker::PublishSeq> publishes) override;
+  void on_rejected(std::span<const broker::PublishSeq> publishes) override;
+  void on_delivery(std::string_view consumer_tag, const broker::Delivery& delivery) override;
+  void on_consumer_cancelled(std::string_view consumer_tag) override;
+  void on_got(broker::RequestId request, base::Result<std::optional<broker::Delivery>> delivery,
+              std::uint64_t remaining) override;
+  void on_reply(broker::RequestId request, base::Result<broker::Reply> reply) override;
+  void on_uncongested() override;
+
+  Conversation& talk_;
+  std::uint16_t number_;
+  broker::ChannelId id_;
+  State state_ = State::open;
+
+  ContentAssembler assembler_;
+  std::deque<Waiting> inbox_;
+  codec::amqp091::MethodIds current_;  ///< the method that is handled or pending
+  std::optional<Pending> pending_;
+  std::optional<broker::RequestId> getting_;
+  bool get_no_ack_ = false;
+  QueueName get_queue_;
+
+  std::string last_declared_queue_;
+  std::map<std::string, Consumer, std::less<>> consumers_;
+  std::string reply_queue_;  ///< of the direct reply-to consumer, or empty
+  std::string reply_consumer_tag_;
+  bool wants_grants_ = false;
+  std::uint16_t prefetch_ = 0;
+  std::uint16_t global_prefetch_ = 0;
+  std::uint64_t last_delivery_tag_ = 0;
+  Unacknowledged unacknowledged_;
+
+  broker::PublishSeq last_publish_;
+  bool has_published_ = false;
+  bool is_congested_ = false;
+  Confirms confirms_;
+  std::vector<catalog::QueueId> routed_;  ///< kept for its memory
+  std::vector<Unsettled> taken_;          ///< kept for its memory
+
+  std::optional<Transaction> transaction_;
+  std::optional<Commit> committing_;
+};
+
+}  // namespace warren::session::amqp091

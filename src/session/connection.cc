@@ -1,0 +1,246 @@
+#include "session/connection.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+
+namespace warren::session::amqp091 {
+
+using namespace codec::amqp091;
+
+namespace {
+
+std::string endpoint_text(const std::string& host, std::uint16_t port) {
+  return fmt::format("{}:{}", host, port);
+}
+
+std::string connection_name(const PeerInfo& peer) {
+  return fmt::format("{} -> {}", endpoint_text(peer.peer_host, peer.peer_port),
+                     endpoint_text(peer.local_host, peer.local_port));
+}
+
+base::Duration interval_of(const ConnectionInfo& info) {
+  return std::chrono::seconds(info.timeout_s);
+}
+
+}  // namespace
+
+Connection::Connection(Environment& environment, PeerInfo peer, catalog::ConnectionId id,
+                       base::Time now)
+    : talk_(environment, id, connection_name(peer)),
+      now_(now),
+      state_deadline_(now + environment.limits.handshake_timeout),
+      exclusive_queues_(talk_) {
+  talk_.exclusive_queues = &exclusive_queues_;
+  info_.id = id;
+  info_.name = talk_.name;
+  info_.peer = std::move(peer);
+  info_.connected_at = now;
+}
+
+Connection::~Connection() = default;
+
+void Connection::feed(base::ByteView bytes, base::Time now) {
+  now_ = now;
+  info_.recv_oct += bytes.size();
+  ++info_.recv_cnt;
+  if (state_ == State::header) read_header(bytes);
+  if (state_ != State::header) read_frames(bytes);
+}
+
+void Connection::read_header(base::ByteView& bytes) {
+  const std::size_t taken = std::min(protocol_header_size - header_.size(), bytes.size());
+  header_.append(bytes.substr(0, taken));
+  bytes.remove_prefix(taken);
+  if (header_.size() < protocol_header_size) return;
+  if (const auto version = read_protocol_header(header_)) {
+    send_start(*version);
+    state_ = State::starting;
+    return;
+  }
+  base::log_error("connection {}: bad protocol header", talk_.name);
+  talk_.output.append(protocol_header);
+  reset();
+}
+
+void Connection::read_frames(base::ByteView bytes) {
+  if (state_ >= State::silent) return;
+  parser_.feed(bytes);
+  while (state_ < State::silent) {
+    const auto frame = parser_.next();
+    if (!frame) {
+      // The stream can't be understood any more, so a close-ok can't be waited for.
+      fail({ReplyCode::frame_error, frame.error().text(), {}, false});
+      return go_silent();
+    }
+    if (!*frame) return;
+    on_frame(**frame);
+    if (talk_.failure) fail(*std::exchange(talk_.failure, std::nullopt));
+  }
+}
+
+void Connection::on_frame(const Frame& frame) {
+  const bool takes_channels = state_ == State::running;
+  if (frame.channel == 0 && frame.type == frame_heartbeat) return;
+  if (is_ending()) {
+    if (frame.channel == 0 && frame.type == frame_method) on_control_frame(frame);
+    return;
+  }
+  if (frame.type == frame_heartbeat || (frame.channel != 0 && !takes_channels) ||
+      (frame.channel == 0 && frame.type != frame_method))
+    return fail({ReplyCode::unexpected_frame, describe_frame(frame.type, frame.payload), {},
+                 false});
+  if (frame.channel == 0)
+    on_control_frame(frame);
+  else
+    on_channel_frame(frame);
+}
+
+void Connection::on_channel_frame(const Frame& frame) {
+  auto found = channels_.find(frame.channel);
+  if (found != channels_.end() && found->second->is_closed()) {
+    channels_.erase(found);
+    found = channels_.end();
+  }
+  if (found == channels_.end()) return open_channel(frame);
+  Channel& channel = *found->second;
+  channel.on_frame(frame);
+  if (alarm_ == Alarm::blocking && channel.has_published()) start_blocking();
+  if (channel.is_closed()) channels_.erase(found);
+}
+
+void Connection::open_channel(const Frame& frame) {
+  if (frame.type != frame_method)
+    return fail({ReplyCode::unexpected_frame,
+                 "expected method frame, got non method frame instead", {}, false});
+  const MethodIds ids = peek_method(frame.payload);
+  if (method_name(ids).empty()) return fail({ReplyCode::command_invalid, "unimplemented method", ids, true});
+  if (ids != ChannelOpen::ids)
+    return fail({ReplyCode::channel_error, "expected 'channel.open'", ids, false});
+  if (channels_.size() >= info_.channel_max)
+    return fail({ReplyCode::not_allowed,
+                 fmt::format("number of channels opened ({}) has reached the negotiated "
+                             "channel_max ({})", channels_.size(), info_.channel_max),
+                 {}, false});
+  channels_.emplace(frame.channel, std::make_unique<Channel>(talk_, frame.channel));
+}
+
+bool Connection::wants_input() const {
+  if (state_ >= State::silent) return false;
+  return talk_.congested_channels == 0 && alarm_ != Alarm::blocked &&
+         talk_.inbox_bytes <= talk_.environment.limits.inbox_bytes && !talk_.is_output_full();
+}
+
+void Connection::start_blocking() {
+  alarm_ = Alarm::blocked;
+  if (talk_.notifies_blocked) encode_method(talk_.output, 0, ConnectionBlocked{alarm_reason_});
+}
+
+void Connection::block(std::string_view reason) {
+  alarm_reason_ = reason;
+  if (alarm_ == Alarm::none) alarm_ = Alarm::blocking;
+  for (auto& [number, channel] : channels_) channel->forget_published();
+}
+
+void Connection::unblock() {
+  if (alarm_ == Alarm::blocked && talk_.notifies_blocked && state_ == State::running)
+    encode_method(talk_.output, 0, ConnectionUnblocked{});
+  alarm_ = Alarm::none;
+}
+
+void Connection::flush_turn() {
+  for (auto& [number, channel] : channels_) channel->flush();
+  if (talk_.failure) fail(*std::exchange(talk_.failure, std::nullopt));
+  continue_closing();
+  if (talk_.output.empty()) return;
+  info_.send_oct += talk_.output.size();
+  ++info_.send_cnt;
+}
+
+void Connection::on_output_drained(std::size_t pending) {
+  talk_.pending_output = pending;
+  if (!talk_.wants_grants || pending > talk_.environment.limits.output_bytes / 2) return;
+  talk_.wants_grants = false;
+  for (auto& [number, channel] : channels_) channel->grant_credit();
+}
+
+void Connection::tick(base::Time now) {
+  now_ = now;
+  exclusive_queues_.tick(now);
+  if (now >= state_deadline_) {
+    if (state_ < State::running)
+      base::log_error("connection {}: no handshake in time", talk_.name);
+    reset();
+  }
+  check_heartbeat();
+}
+
+base::Time Connection::deadline() const {
+  return std::min({state_deadline_, next_send_check_, next_receive_check_,
+                   exclusive_queues_.deadline()});
+}
+
+/// We send when half an interval went by in silence; the peer is given up after two whole ones.
+void Connection::check_heartbeat() {
+  if (state_ >= State::silent || info_.timeout_s == 0) return;
+  if (now_ >= next_receive_check_ && has_missed_heartbeats()) return reset();
+  if (now_ < next_send_check_) return;
+  next_send_check_ = now_ + interval_of(info_) / 2;
+  const std::uint64_t sent = info_.send_oct + talk_.output.size();
+  if (sent == sent_at_check_) write_heartbeat(talk_.output);
+  sent_at_check_ = info_.send_oct + talk_.output.size();
+}
+
+/// While we don't read, silence says nothing about the peer.
+bool Connection::has_missed_heartbeats() {
+  next_receive_check_ = now_ + interval_of(info_);
+  const bool is_silent = info_.recv_oct == received_at_check_ && wants_input();
+  received_at_check_ = info_.recv_oct;
+  if (is_silent && missed_one_check_) {
+    base::log_error("connection {}: missed heartbeats from client, timeout: {}s", talk_.name,
+                    info_.timeout_s);
+    return true;
+  }
+  missed_one_check_ = is_silent;
+  return false;
+}
+
+ConnectionInfo Connection::info() const {
+  ConnectionInfo info = info_;
+  info.user = talk_.user;
+  info.vhost = talk_.vhost;
+  info.frame_max = talk_.frame_max;
+  info.send_pend = talk_.pending_output;
+  info.channels = channels_.size();
+  switch (state_) {
+    case State::header:
+    case State::starting: info.state = "starting"; break;
+    case State::tuning: info.state = "tuning"; break;
+    case State::opening: info.state = "opening"; break;
+    case State::running:
+      info.state = alarm_ == Alarm::blocked      ? "blocked"
+                   : alarm_ == Alarm::blocking   ? "blocking"
+                   : talk_.congested_channels > 0 ? "flow"
+                                                  : "running";
+      break;
+    case State::draining:
+    case State::clearing:
+    case State::closing: info.state = "closing"; break;
+    case State::closed:
+    case State::silent:
+    case State::gone: info.state = "closed"; break;
+  }
+  return info;
+}
+
+std::vector<ChannelInfo> Connection::channels() const {
+  std::vector<ChannelInfo> infos;
+  for (const auto& [number, channel] : channels_)
+    if (!channel->is_closed()) infos.push_back(channel->info());
+  return infos;
+}
+
+}  // namespace warren::session::amqp091

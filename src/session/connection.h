@@ -1,0 +1,140 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/time.h"
+#include "codec/amqp091_frame.h"
+#include "codec/amqp091_method.h"
+#include "session/channel.h"
+#include "session/conversation.h"
+#include "session/environment.h"
+#include "session/errors.h"
+#include "session/exclusive_queues.h"
+#include "session/info.h"
+
+namespace warren::session::amqp091 {
+
+/// The server's side of one client connection, from the protocol header to the end: a machine
+/// that is driven by bytes, by time and by what its gateway channels hear. It lives on one shard.
+///
+/// In each turn of its loop the owner gives it what happened (`feed`, `tick`, the gateway's
+/// events...), calls `flush_turn`, takes all of `output()` and then looks at `wants_input()`,
+/// `wants_close()`, `deadline()` and `is_finished()`.
+class Connection {
+ public:
+  /// How the socket is to be closed.
+  enum class CloseStyle {
+    none,   ///< not yet
+    reset,  ///< after the output is sent, with linger 0, as clients of RabbitMQ know it
+  };
+
+  Connection(Environment& environment, PeerInfo peer, catalog::ConnectionId id, base::Time now);
+  /// Closes the gateway channels. Exclusive queues that are not deleted yet stay: destroy a
+  /// connection before it is finished only when the node stops.
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  /// Takes all of `bytes`, whatever `wants_input` says.
+  void feed(base::ByteView bytes, base::Time now);
+  /// The socket is gone. Closes the channels and deletes the exclusive queues; the connection is
+  /// finished when that is answered. Safe to call more than once.
+  void on_peer_closed(base::Time now);
+  /// To be called when `deadline` has come; earlier calls do nothing.
+  void tick(base::Time now);
+  base::Time deadline() const;
+  /// False while the owner should not read from the socket.
+  bool wants_input() const;
+
+  /// Closes with 320 "CONNECTION_FORCED - <reason>".
+  void shutdown(std::string_view reason, base::Time now);
+  /// An alarm is on: the connection stops being read once it publishes. `reason` goes to clients
+  /// that want to know: "low on memory".
+  void block(std::string_view reason);
+  void unblock();
+
+  /// Writes what was gathered in the turn: confirms, and the steps of closing.
+  void flush_turn();
+  /// The owner takes everything and clears it after each `flush_turn`.
+  base::Bytes& output() { return talk_.output; }
+  /// To be called after each attempt to send: `pending` octets of output taken earlier still wait
+  /// for the socket. Grants consumers credit while that is little.
+  void on_output_drained(std::size_t pending);
+
+  CloseStyle wants_close() const { return close_style_; }
+  /// Nothing is under way any more; the owner may destroy it.
+  bool is_finished() const;
+
+  ConnectionInfo info() const;
+  /// In order of their numbers.
+  std::vector<ChannelInfo> channels() const;
+
+ private:
+  enum class State {
+    header,    ///< waits for the protocol header
+    starting,  ///< sent start
+    tuning,    ///< sent tune
+    opening,   ///< got tune-ok
+    running,
+    draining,  ///< got close; channels finish what they were told
+    clearing,  ///< deletes the exclusive queues before close-ok
+    closing,   ///< sent close, waits for close-ok
+    closed,    ///< sent close-ok, waits for the peer to go
+    silent,    ///< ignores the peer until the reset
+    gone,      ///< reset wanted, or the peer has gone
+  };
+  enum class Alarm { none, blocking, blocked };
+
+  bool is_ending() const { return state_ >= State::draining; }
+  void read_header(base::ByteView& bytes);
+  void read_frames(base::ByteView bytes);
+  void on_frame(const codec::amqp091::Frame& frame);
+  void on_channel_frame(const codec::amqp091::Frame& frame);
+  void on_control_frame(const codec::amqp091::Frame& frame);
+  void on_control_method(const codec::amqp091::Method& method);
+  void on_start_ok(const codec::amqp091::ConnectionStartOk& start_ok);
+  void on_tune_ok(const codec::amqp091::ConnectionTuneOk& tune_ok);
+  void on_open(const codec::amqp091::ConnectionOpen& open);
+  void on_running_method(const codec::amqp091::Method& method);
+  void on_ending_method(const codec::amqp091::Method& method);
+  void open_channel(const codec::amqp091::Frame& frame);
+  void send_start(codec::amqp091::ProtocolVersion version);
+  void refuse_login(std::string_view mechanism, std::string_view why);
+
+  void fail(const Failure& failure);
+  void fail_handshake(std::string_view why);
+  void close_channels();
+  void continue_closing();
+  void go_silent();
+  void reset();
+  void check_heartbeat();
+  bool has_missed_heartbeats();
+  void start_blocking();
+  bool are_channels_idle() const;
+
+  Conversation talk_;
+  State state_ = State::header;
+  Alarm alarm_ = Alarm::none;
+  std::string alarm_reason_;
+  CloseStyle close_style_ = CloseStyle::none;
+  base::Time now_;
+  base::Time state_deadline_ = base::never;
+  base::Time next_send_check_ = base::never;
+  base::Time next_receive_check_ = base::never;
+  std::uint64_t sent_at_check_ = 0;
+  std::uint64_t received_at_check_ = 0;
+  bool missed_one_check_ = false;
+  base::Bytes header_;
+  codec::amqp091::FrameParser parser_;
+  ExclusiveQueues exclusive_queues_;
+  std::map<std::uint16_t, std::unique_ptr<Channel>> channels_;
+  ConnectionInfo info_;
+};
+
+}  // namespace warren::session::amqp091

@@ -1,0 +1,257 @@
+#include "session/connection.h"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include "base/random.h"
+#include "session/transcript.h"
+#include "session/wire_text.h"
+
+using namespace warren;
+using session::Stage;
+using Lines = std::vector<std::string>;
+
+namespace {
+
+Lines say(Stage& stage, std::string_view line) {
+  stage.send_line(line);
+  return stage.turn();
+}
+
+/// A stage whose connection "a" has channel 1 and queue "q".
+std::unique_ptr<Stage> stage_with_queue() {
+  auto stage = std::make_unique<Stage>();
+  stage->connect("a");
+  say(*stage, "1 channel.open");
+  say(*stage, "1 queue.declare queue=q");
+  return stage;
+}
+
+/// Everything that a busy client might send after its handshake.
+base::Bytes busy_client() {
+  base::Bytes bytes;
+  for (const char* line :
+       {"1 channel.open", "2 channel.open", "1 queue.declare queue=q", "1 confirm.select",
+        "2 basic.qos count=10", "2 basic.consume queue=q tag=t",
+        "1 exchange.declare exchange=x type=topic", "1 queue.bind queue=q exchange=x key=a.#",
+        "1 publish x a.b hello delivery_mode=2 headers={CC:A:[S:q],k:I:5}",
+        "2 basic.ack tag=1", "1 publish x none lost mandatory", "2 tx.select",
+        "2 publish x a inside expiration=1000", "2 tx.commit", "1 queue.purge queue=q",
+        "1 basic.get queue=q", "2 basic.recover requeue", "2 basic.cancel tag=t",
+        "1 queue.declare queue=mine exclusive", "1 queue.delete queue=q", "0 heartbeat",
+        "2 channel.close", "0 connection.close code=200"})
+    bytes += session::frame_of(line);
+  return bytes;
+}
+
+}  // namespace
+
+TEST_CASE("what a client sends means the same however it is cut") {
+  const base::Bytes bytes = busy_client();
+  Stage whole;
+  whole.connect("a");
+  whole.send(bytes);
+  const Lines expected = whole.turn();
+  REQUIRE(expected.back() == "0 connection.close-ok");
+  for (std::size_t cut = 1; cut < bytes.size(); ++cut) {
+    Stage stage;
+    stage.connect("a");
+    stage.send(base::ByteView(bytes).substr(0, cut));
+    stage.send(base::ByteView(bytes).substr(cut));
+    REQUIRE(stage.turn() == expected);
+  }
+}
+
+TEST_CASE("content may be cut into any frames") {
+  auto stage = stage_with_queue();
+  for (std::size_t size = 1; size <= 12; ++size) {
+    stage->send(session::publish_frames("1 \"\" q hello_world!", size));
+    stage->turn();
+    CHECK(say(*stage, "1 basic.get queue=q no_ack").back() == "1 body hello_world!");
+  }
+}
+
+TEST_CASE("bodies are cut to the frame size that was agreed") {
+  Stage stage;
+  stage.arrive("a");
+  stage.send(codec::amqp091::protocol_header);
+  stage.send_line("0 connection.start-ok mechanism=PLAIN response=\"\\0guest\\0guest\"");
+  stage.send_line("0 connection.tune-ok channel_max=1 frame_max=4096");
+  stage.send_line("0 connection.open virtual_host=/");
+  stage.send_line("1 channel.open");
+  stage.send_line("1 queue.declare queue=q");
+  stage.turn();
+  stage.send(session::publish_frames("1 \"\" q " + std::string(10000, 'x'), 4088));
+  const Lines lines = say(stage, "1 basic.get queue=q no_ack");
+  REQUIRE(lines.size() == 5);
+  CHECK(lines[2] == "1 body of 4088");
+  CHECK(lines[4] == "1 body of 1824");
+  CHECK(say(stage, "2 channel.open") ==
+        Lines{"0 connection.close code=530 text=\"NOT_ALLOWED - number of channels opened (1) "
+              "has reached the negotiated channel_max (1)\" class=0 method=0"});
+}
+
+TEST_CASE("a queue that another channel declares first is compared") {
+  auto stage = stage_with_queue();
+  const auto race = [&](bool durable, std::string_view name) {
+    stage->gateway().hold(true);
+    stage->gateway().fail_next({base::ErrorCode::already_exists, "queue exists"});
+    stage->send_line(fmt::format("1 queue.declare queue={}", name));
+    catalog::DeclareQueue other;
+    other.queue.name = {"/", std::string(name)};
+    other.queue.durable = durable;
+    other.queue.leader = stage->gateway().node_name();
+    REQUIRE(stage->gateway().apply(other));
+    stage->gateway().hold(false);
+    return stage->turn();
+  };
+  CHECK(race(false, "same") == Lines{"1 queue.declare-ok queue=same messages=0 consumers=0"});
+  CHECK(race(true, "other").front().starts_with(
+      "1 channel.close code=406 text=\"PRECONDITION_FAILED - inequivalent arg 'durable'"));
+}
+
+TEST_CASE("a slow reader stops its consumers, and a fast one keeps them going") {
+  auto stage = stage_with_queue();
+  const base::Bytes one = session::publish_frames("1 \"\" q " + std::string(100, 'x'));
+  for (int i = 0; i < 1000; ++i) stage->send(one);
+  stage->turn();
+  say(*stage, "1 basic.consume queue=q tag=t no_ack");
+  auto& connection = stage->connection();
+  // The stage drains the output after each turn, so everything comes.
+  std::size_t rounds = 0;
+  while (connection.channels()[0].consumer_count == 1 && ++rounds < 100) stage->turn();
+  CHECK(say(*stage, "1 queue.declare queue=q passive") ==
+        Lines{"1 queue.declare-ok queue=q messages=0 consumers=1"});
+
+  for (int i = 0; i < 1000; ++i) stage->send(one);
+  const std::size_t full = stage->environment().limits.output_bytes;
+  for (int i = 0; i < 100; ++i) {
+    stage->gateway().run();
+    connection.flush_turn();
+    connection.output().clear();
+    connection.on_output_drained(full + 1);
+  }
+  stage->send_line("1 queue.declare queue=q passive");
+  CHECK_FALSE(connection.wants_input());
+  stage->gateway().run();
+  const Lines lines = session::lines_of(connection.output());
+  const std::string& last = lines.back();
+  CHECK(last.starts_with("1 queue.declare-ok queue=q messages="));
+  CHECK_FALSE(last.starts_with("1 queue.declare-ok queue=q messages=0 "));
+}
+
+TEST_CASE("a consumer that the queue cancels while its tag is being cancelled ends once") {
+  auto stage = stage_with_queue();
+  say(*stage, "1 basic.consume queue=q tag=t");
+  stage->gateway().hold(true);
+  stage->send_line("1 basic.cancel tag=t");
+  const auto* queue = stage->gateway().catalog().find_queue({"/", "q"});
+  REQUIRE(stage->gateway().apply(catalog::DeleteQueue{queue->id}));
+  stage->gateway().hold(false);
+  CHECK(stage->turn() == Lines{"1 basic.cancel-ok tag=t"});
+}
+
+TEST_CASE("listings") {
+  Stage stage;
+  stage.connect("a", "connection_name:S:mine");
+  say(stage, "3 channel.open");
+  say(stage, "3 queue.declare queue=q");
+  say(stage, "3 basic.qos count=5");
+  say(stage, "3 basic.qos count=7 global");
+  say(stage, "3 confirm.select");
+  say(stage, "3 basic.consume queue=q");
+  say(stage, "3 publish \"\" q hello");
+  const auto info = stage.connection().info();
+  CHECK(info.name == "127.0.0.1:40000 -> 127.0.0.1:5672");
+  CHECK(info.user_provided_name == "mine");
+  CHECK(info.state == "running");
+  CHECK(info.user == "guest");
+  CHECK(info.vhost == "/");
+  CHECK(info.auth_mechanism == "PLAIN");
+  CHECK(info.channels == 1);
+  CHECK(info.timeout_s == 60);
+  CHECK(info.recv_oct > 200);
+  CHECK(info.send_oct > 300);
+  const auto channels = stage.connection().channels();
+  REQUIRE(channels.size() == 1);
+  CHECK(channels[0].name == "127.0.0.1:40000 -> 127.0.0.1:5672 (3)");
+  CHECK(channels[0].confirm);
+  CHECK(channels[0].consumer_count == 1);
+  CHECK(channels[0].messages_unacknowledged == 1);
+  CHECK(channels[0].prefetch_count == 5);
+  CHECK(channels[0].global_prefetch_count == 7);
+}
+
+TEST_CASE("long reply texts are cut") {
+  auto stage = stage_with_queue();
+  const std::string name(250, 'n');
+  const Lines lines = say(*stage, "1 queue.declare passive queue=" + name);
+  REQUIRE(lines.size() == 1);
+  CHECK(lines[0].ends_with("nnn...\" class=50 method=10"));
+}
+
+TEST_CASE("gateway channels end with their connection") {
+  auto stage = stage_with_queue();
+  say(*stage, "2 channel.open");
+  say(*stage, "1 queue.declare queue=e exclusive");
+  CHECK(stage->gateway().open_channels() == 3);
+  stage->connection().on_peer_closed(stage->now());
+  stage->turn();
+  CHECK(stage->survivors().empty());
+  CHECK(stage->gateway().open_channels() == 0);
+}
+
+TEST_CASE("no bytes can break a connection") {
+  const base::Bytes bytes = busy_client();
+  base::Random random(42);
+  for (int round = 0; round < 3000; ++round) {
+    Stage stage;
+    stage.connect("a");
+    base::Bytes damaged = bytes;
+    const std::uint64_t flips = 1 + random.below(8);
+    for (std::uint64_t i = 0; i < flips; ++i) {
+      const std::size_t at = random.below(damaged.size());
+      switch (random.below(4)) {
+        case 0: damaged[at] = static_cast<char>(random.next()); break;
+        case 1: damaged.erase(at, random.below(20)); break;
+        case 2: damaged.insert(at, damaged.substr(random.below(damaged.size()), 30)); break;
+        default: damaged[at] = static_cast<char>(damaged[at] ^ (1 << random.below(8)));
+      }
+    }
+    for (base::ByteView rest = damaged; !rest.empty();) {
+      const std::size_t size = std::min<std::size_t>(rest.size(), 1 + random.below(400));
+      stage.send(rest.substr(0, size));
+      rest.remove_prefix(size);
+      if (random.chance(50)) stage.turn();
+    }
+    stage.turn();
+    stage.wait(std::chrono::seconds(20));
+    stage.connection().on_peer_closed(stage.now());
+    CHECK(stage.survivors().empty());
+    CHECK(stage.gateway().open_channels() == 0);
+  }
+}
+
+TEST_CASE("no first bytes can break a connection") {
+  base::Random random(43);
+  for (int round = 0; round < 2000; ++round) {
+    Stage stage;
+    stage.arrive("a");
+    base::Bytes noise;
+    if (random.chance(80)) noise += codec::amqp091::protocol_header;
+    const std::uint64_t size = random.below(300);
+    for (std::uint64_t i = 0; i < size; ++i) {
+      if (random.chance(5)) {
+        noise += session::frame_of("0 connection.start-ok mechanism=PLAIN "
+                                   "response=\"\\0guest\\0guest\"");
+        noise += session::frame_of("0 connection.tune-ok channel_max=9 frame_max=4096");
+      }
+      noise.push_back(static_cast<char>(random.next()));
+    }
+    stage.send(noise);
+    stage.turn();
+    stage.wait(std::chrono::seconds(15));
+    stage.connection().on_peer_closed(stage.now());
+    CHECK(stage.survivors().empty());
+  }
+}

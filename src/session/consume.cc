@@ -1,0 +1,221 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "broker/equivalence.h"
+#include "broker/names.h"
+#include "session/channel.h"
+
+/// Consumers and what comes to them: qos, consume, cancel, get, deliver and credit.
+namespace warren::session::amqp091 {
+
+using namespace codec::amqp091;
+using broker::ResourceKind;
+
+namespace {
+
+bool is_true(const base::FieldTable& table, std::string_view name) {
+  const base::FieldValue* value = table.find(name);
+  const bool* flag = value == nullptr ? nullptr : value->as<bool>();
+  return flag != nullptr && *flag;
+}
+
+}  // namespace
+
+Verdict Channel::handle(const BasicQos& qos) {
+  if (qos.prefetch_size != 0)
+    return refuse(ReplyCode::not_implemented,
+                  fmt::format("prefetch_size!=0 ({})", qos.prefetch_size));
+  if (qos.global) {
+    global_prefetch_ = qos.prefetch_count;
+    gateway().limit_unacknowledged(id_, global_prefetch_);
+  } else {
+    prefetch_ = qos.prefetch_count;
+  }
+  send(BasicQosOk{});
+  return {};
+}
+
+Verdict Channel::handle(const BasicConsume& consume) {
+  if (!consume.consumer_tag.empty() && consumers_.contains(consume.consumer_tag))
+    return refuse(ReplyCode::not_allowed,
+                  fmt::format("attempt to reuse consumer tag '{}'", consume.consumer_tag));
+  if (consume.queue == direct_reply_to) return consume_replies(consume);
+  auto name = expand_name(consume.queue);
+  if (!name) return std::unexpected(std::move(name).error());
+  if (auto allowed = check_access(ResourceKind::queue, *name, broker::Access::read); !allowed)
+    return refuse(allowed.error());
+  const auto queue = find_queue(*name);
+  if (!queue) return std::unexpected(queue.error());
+  const QueueName& queue_name = (*queue)->name;
+  if (auto sound = broker::check_consumer_arguments(queue_name, consume.arguments); !sound)
+    return refuse(sound.error());
+  if (consume.exclusive && is_true((*queue)->arguments, "x-single-active-consumer"))
+    return refuse_queue({base::ErrorCode::access_refused, "in exclusive use"}, queue_name);
+  subscribe(consume, **queue);
+  return {};
+}
+
+/// Subscribes under the client's tag, or under one that is made up; returns it.
+std::string Channel::subscribe(const BasicConsume& consume, const catalog::Queue& queue) {
+  broker::Subscription subscription;
+  subscription.consumer_tag = consume.consumer_tag.empty() ? make_name(broker::make_consumer_tag)
+                                                           : consume.consumer_tag;
+  subscription.no_ack = consume.no_ack;
+  subscription.exclusive = consume.exclusive;
+  subscription.cancel_on_failover = is_true(consume.arguments, "x-cancel-on-ha-failover");
+  subscription.prefetch = prefetch_;
+  if (const auto* priority = consume.arguments.find("x-priority"))
+    subscription.priority = static_cast<std::int32_t>(std::clamp<std::int64_t>(
+        priority->to_integer(), std::numeric_limits<std::int32_t>::min(),
+        std::numeric_limits<std::int32_t>::max()));
+  subscription.credit = talk_.environment.limits.first_credit;
+  subscription.arguments = consume.arguments;
+
+  Consumer& consumer = consumers_[subscription.consumer_tag];
+  consumer.queue = queue.id;
+  consumer.no_wait = consume.no_wait;
+  consumer.no_ack = consume.no_ack;
+  consumer.credit = subscription.credit;
+  const broker::RequestId request =
+      ask([this, tag = subscription.consumer_tag, name = queue.name](Answer answer) {
+        return on_subscribed(tag, name, std::move(answer));
+      });
+  gateway().subscribe(id_, request, consumer.queue, subscription);
+  return subscription.consumer_tag;
+}
+
+Verdict Channel::on_subscribed(const std::string& consumer_tag, const QueueName& queue,
+                               Answer answer) {
+  const auto found = consumers_.find(consumer_tag);
+  if (!answer) {
+    forget_consumer(consumer_tag);
+    return refuse_queue(answer.error(), queue);
+  }
+  if (found != consumers_.end()) become_active(consumer_tag, found->second);
+  return {};
+}
+
+/// Answers the client's consume, once: a first delivery may come before the answer.
+void Channel::become_active(const std::string& consumer_tag, Consumer& consumer) {
+  if (consumer.stage != Consumer::Stage::subscribing) return;
+  consumer.stage = Consumer::Stage::active;
+  if (!consumer.no_wait) send(BasicConsumeOk{consumer_tag});
+}
+
+Verdict Channel::handle(const BasicCancel& cancel) {
+  const auto found = consumers_.find(cancel.consumer_tag);
+  if (found == consumers_.end()) {
+    if (!cancel.no_wait) send(BasicCancelOk{cancel.consumer_tag});
+    return {};
+  }
+  found->second.stage = Consumer::Stage::cancelling;
+  const broker::RequestId request =
+      ask([this, tag = cancel.consumer_tag, no_wait = cancel.no_wait](Answer) -> Verdict {
+        // A consumer that the queue lost meanwhile is as cancelled as one that it dropped.
+        forget_consumer(tag);
+        if (!no_wait) send(BasicCancelOk{tag});
+        return {};
+      });
+  gateway().unsubscribe(id_, request, cancel.consumer_tag);
+  return {};
+}
+
+Verdict Channel::handle(const BasicGet& get) {
+  auto name = expand_name(get.queue);
+  if (!name) return std::unexpected(std::move(name).error());
+  if (auto allowed = check_access(ResourceKind::queue, *name, broker::Access::read); !allowed)
+    return refuse(allowed.error());
+  const auto queue = find_queue(*name);
+  if (!queue) return std::unexpected(queue.error());
+  getting_ = talk_.next_request();
+  get_no_ack_ = get.no_ack;
+  get_queue_ = (*queue)->name;
+  gateway().get(id_, *getting_, (*queue)->id, get.no_ack);
+  return {};
+}
+
+void Channel::on_got(broker::RequestId request,
+                     base::Result<std::optional<broker::Delivery>> delivery,
+                     std::uint64_t remaining) {
+  if (getting_ != request) return;
+  getting_.reset();
+  if (!delivery) {
+    finish(refuse_queue(delivery.error(), get_queue_));
+  } else if (!*delivery) {
+    send(BasicGetEmpty{});
+  } else {
+    const broker::Delivery& got = **delivery;
+    const broker::Message& message = got.message;
+    send(BasicGetOk{number_delivery(got, get_no_ack_), got.redelivered,
+                    std::string(message.exchange()), std::string(message.routing_key()),
+                    static_cast<std::uint32_t>(remaining)});
+    write_header_frame(talk_.output, number_, BasicGetOk::ids.class_id, message.body().size(),
+                       message.properties());
+    write_body_frames(talk_.output, number_, message.body(), talk_.frame_max);
+  }
+  drain_inbox();
+}
+
+/// Every delivery takes a tag; only those that are to be acknowledged are remembered.
+std::uint64_t Channel::number_delivery(const broker::Delivery& delivery, bool no_ack) {
+  const std::uint64_t tag = ++last_delivery_tag_;
+  if (!no_ack) unacknowledged_.add({tag, delivery.queue, delivery.lease, delivery.index});
+  return tag;
+}
+
+void Channel::on_delivery(std::string_view consumer_tag, const broker::Delivery& delivery) {
+  const auto found = consumers_.find(consumer_tag);
+  if (found == consumers_.end()) {
+    gateway().settle(id_, delivery.queue, delivery.lease, {&delivery.index, 1},
+                     broker::Outcome::requeued);
+    return;
+  }
+  Consumer& consumer = found->second;
+  become_active(found->first, consumer);
+  const broker::Message& message = delivery.message;
+  encode_deliver(talk_.output, number_,
+                 {consumer_tag, number_delivery(delivery, consumer.no_ack), delivery.redelivered,
+                  message.exchange(), message.routing_key()});
+  write_header_frame(talk_.output, number_, BasicDeliver::ids.class_id, message.body().size(),
+                     message.properties());
+  write_body_frames(talk_.output, number_, message.body(), talk_.frame_max);
+  note_delivered(consumer, message.body().size());
+}
+
+void Channel::note_delivered(Consumer& consumer, std::size_t body_bytes) {
+  if (consumer.credit > 0) --consumer.credit;
+  consumer.average_bytes = (consumer.average_bytes * 7 + body_bytes) / 8;
+  if (consumer.credit > credit_window(consumer) / 2) return;
+  wants_grants_ = true;
+  talk_.wants_grants = true;
+}
+
+/// Consumers of large messages get less credit, so that the output stays within its limit.
+std::uint32_t Channel::credit_window(const Consumer& consumer) const {
+  const Limits& limits = talk_.environment.limits;
+  const std::size_t fitting = limits.output_bytes / (consumer.average_bytes + 1);
+  return static_cast<std::uint32_t>(std::clamp<std::size_t>(fitting, 2, limits.most_credit));
+}
+
+void Channel::grant_credit() {
+  if (!wants_grants_) return;
+  wants_grants_ = false;
+  for (auto& [tag, consumer] : consumers_) {
+    const std::uint32_t window = credit_window(consumer);
+    if (consumer.stage == Consumer::Stage::cancelling || consumer.credit > window / 2) continue;
+    gateway().grant(id_, tag, window - consumer.credit);
+    consumer.credit = window;
+  }
+}
+
+void Channel::on_consumer_cancelled(std::string_view consumer_tag) {
+  const auto found = consumers_.find(consumer_tag);
+  if (found == consumers_.end() || found->second.stage == Consumer::Stage::cancelling) return;
+  become_active(found->first, found->second);
+  forget_consumer(std::string(consumer_tag));
+  if (talk_.notifies_consumer_cancel) send(BasicCancel{std::string(consumer_tag), true});
+}
+
+}  // namespace warren::session::amqp091

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "base/bytes.h"
+#include "broker/channel.h"
+#include "session/environment.h"
+#include "session/errors.h"
+
+namespace warren::session::amqp091 {
+
+class ExclusiveQueues;
+
+/// What a connection and its channels share. Owned by the connection.
+struct Conversation {
+  Conversation(Environment& node, catalog::ConnectionId id, std::string connection_name)
+      : environment(node), connection(id), name(std::move(connection_name)) {}
+
+  Environment& environment;
+  catalog::ConnectionId connection;
+  std::string name;  ///< "10.0.0.1:1234 -> 10.0.0.2:5672"
+  std::string user;
+  std::string vhost;
+  std::uint32_t frame_max = 0;
+  bool notifies_consumer_cancel = false;  ///< client capability consumer_cancel_notify
+  bool notifies_blocked = false;          ///< client capability connection.blocked
+  bool closes_on_login_failure = false;   ///< client capability authentication_failure_close
+  ExclusiveQueues* exclusive_queues = nullptr;
+
+  /// Frames for the peer; the connection's owner takes them after each turn.
+  base::Bytes output;
+  /// A channel sets it when the whole connection must end; the first one counts.
+  std::optional<Failure> failure;
+  /// Octets of methods that wait in channels' inboxes.
+  std::size_t inbox_bytes = 0;
+  /// Channels whose publishes are congested.
+  std::size_t congested_channels = 0;
+  /// Octets of output that the socket has not taken yet.
+  std::size_t pending_output = 0;
+  /// Deliveries since credit was last granted, over all consumers.
+  bool wants_grants = false;
+
+  broker::RequestId last_request;
+  broker::RequestId next_request() { return last_request = last_request.next(); }
+  bool is_output_full() const {
+    return pending_output + output.size() > environment.limits.output_bytes;
+  }
+};
+
+}  // namespace warren::session::amqp091

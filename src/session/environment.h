@@ -1,0 +1,66 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "broker/channel.h"
+#include "broker/permission.h"
+#include "broker/router.h"
+
+/// What a session asks of the node that it runs on.
+namespace warren::session::amqp091 {
+
+struct Limits {
+  std::uint16_t channel_max = 2047;
+  std::uint32_t frame_max = 131072;
+  std::uint16_t heartbeat_s = 60;
+  std::uint64_t max_message_size = 134217728;
+  /// From the connection's first moment to connection.open.
+  base::Duration handshake_timeout = std::chrono::seconds(10);
+  /// How long a client that we don't trust waits for its connection to be reset.
+  base::Duration silent_close = std::chrono::seconds(3);
+  /// How long a closed connection waits for the peer's close-ok or end of stream.
+  base::Duration closing_timeout = std::chrono::seconds(10);
+  /// Methods of channels that wait for an answer; more stop the reading.
+  std::size_t inbox_bytes = 1024 * 1024;
+  /// Output that waits for the socket; more stops the granting of credit and the reading.
+  std::size_t output_bytes = 1024 * 1024;
+  /// Bodies that a transaction holds; more is refused.
+  std::size_t transaction_bytes = 256 * 1024 * 1024;
+  /// Deliveries that may be under way to a consumer at first, and once it turned out that its
+  /// messages are small.
+  std::uint32_t first_credit = 64;
+  std::uint32_t most_credit = 256;
+};
+
+/// Lives longer than every Connection; all of it is used on the connection's own shard.
+struct Environment {
+  broker::Gateway& gateway;
+  broker::Router& router;
+  broker::Authorizer& authorizer;
+  /// That many bytes from a secure source, for the names of server-named queues and consumers.
+  std::function<std::string(std::size_t)> random_bytes;
+  Limits limits = {};
+  /// Users who may log in only from this machine.
+  std::vector<std::string> loopback_users = {"guest"};
+  /// Clients judge by these two what the server can do.
+  std::string product = "RabbitMQ";
+  std::string version = "3.10.8";
+  std::string platform = "Warren";
+  std::string copyright = "Copyright (c) the authors of Warren";
+  std::string information = "Warren, a broker for clients of RabbitMQ";
+};
+
+struct PeerInfo {
+  std::string peer_host;
+  std::uint16_t peer_port = 0;
+  std::string local_host;
+  std::uint16_t local_port = 0;
+  bool is_loopback = false;
+};
+
+}  // namespace warren::session::amqp091

@@ -1,0 +1,163 @@
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "broker/login.h"
+#include "session/connection.h"
+#include "session/login.h"
+
+/// Channel 0: from connection.start to connection.open-ok, and what comes after it.
+namespace warren::session::amqp091 {
+
+using namespace codec::amqp091;
+
+namespace {
+
+bool has_capability(const base::FieldTable& client_properties, std::string_view name) {
+  const base::FieldValue* value = client_properties.find("capabilities");
+  const auto* capabilities = value ? value->as<base::FieldTable>() : nullptr;
+  const base::FieldValue* capability = capabilities ? capabilities->find(name) : nullptr;
+  const bool* flag = capability ? capability->as<bool>() : nullptr;
+  return flag != nullptr && *flag;
+}
+
+base::FieldTable server_properties(const Environment& environment) {
+  base::FieldTable capabilities;
+  for (const char* name :
+       {"publisher_confirms", "exchange_exchange_bindings", "basic.nack",
+        "consumer_cancel_notify", "connection.blocked", "consumer_priorities",
+        "authentication_failure_close", "per_consumer_qos", "direct_reply_to"})
+    capabilities.add(name, true);
+  std::string cluster_name(environment.gateway.catalog().global_parameter("cluster_name"));
+  if (cluster_name.empty()) cluster_name = environment.gateway.node_name();
+  base::FieldTable properties;
+  properties.add("capabilities", std::move(capabilities));
+  properties.add("cluster_name", std::move(cluster_name));
+  properties.add("copyright", environment.copyright);
+  properties.add("information", environment.information);
+  properties.add("platform", environment.platform);
+  properties.add("product", environment.product);
+  properties.add("version", environment.version);
+  return properties;
+}
+
+/// A limit that the client may lower but not lift.
+bool is_acceptable(std::uint32_t asked, std::uint32_t least, std::uint32_t most) {
+  return asked >= least && asked <= most;
+}
+
+}  // namespace
+
+void Connection::send_start(ProtocolVersion version) {
+  encode_method(talk_.output, 0,
+                ConnectionStart{version.major, version.minor,
+                                server_properties(talk_.environment), std::string(mechanisms),
+                                "en_US"});
+}
+
+void Connection::on_control_frame(const Frame& frame) {
+  const auto method = decode_method(frame.payload);
+  if (!method) {
+    if (is_ending()) return;
+    const bool is_unknown = method.error().code == base::ErrorCode::not_implemented;
+    return fail({ReplyCode::frame_error, method.error().text, peek_method(frame.payload),
+                 is_unknown});
+  }
+  on_control_method(*method);
+}
+
+void Connection::on_control_method(const Method& method) {
+  if (is_ending()) return on_ending_method(method);
+  if (state_ == State::running) return on_running_method(method);
+  if (const auto* start_ok = std::get_if<ConnectionStartOk>(&method);
+      start_ok && state_ == State::starting)
+    return on_start_ok(*start_ok);
+  if (const auto* tune_ok = std::get_if<ConnectionTuneOk>(&method);
+      tune_ok && state_ == State::tuning)
+    return on_tune_ok(*tune_ok);
+  if (const auto* open = std::get_if<ConnectionOpen>(&method); open && state_ == State::opening)
+    return on_open(*open);
+  fail_handshake(fmt::format("unexpected {}", name(method)));
+}
+
+void Connection::on_start_ok(const ConnectionStartOk& start_ok) {
+  const base::FieldTable& properties = start_ok.client_properties;
+  talk_.notifies_consumer_cancel = has_capability(properties, "consumer_cancel_notify");
+  talk_.notifies_blocked = has_capability(properties, "connection.blocked");
+  talk_.closes_on_login_failure = has_capability(properties, "authentication_failure_close");
+  info_.client_properties = properties;
+  info_.auth_mechanism = start_ok.mechanism;
+  if (const base::FieldValue* given = properties.find("connection_name"))
+    if (const auto* text = given->as<std::string>()) info_.user_provided_name = *text;
+
+  const auto credentials = read_credentials(start_ok.mechanism, start_ok.response);
+  if (!credentials) return fail_handshake(credentials.error().text);
+  const Environment& environment = talk_.environment;
+  if (auto allowed = broker::check_login(environment.gateway.catalog(), credentials->user,
+                                         credentials->password, info_.peer.is_loopback,
+                                         environment.loopback_users);
+      !allowed)
+    return refuse_login(start_ok.mechanism, allowed.error().text);
+  talk_.user = credentials->user;
+  state_ = State::tuning;
+  const Limits& limits = environment.limits;
+  encode_method(talk_.output, 0,
+                ConnectionTune{limits.channel_max, limits.frame_max, limits.heartbeat_s});
+}
+
+void Connection::refuse_login(std::string_view mechanism, std::string_view why) {
+  base::log_error("connection {}: {} login refused: {}", talk_.name, mechanism, why);
+  if (!talk_.closes_on_login_failure) return go_silent();
+  fail({ReplyCode::access_refused,
+        fmt::format("Login was refused using authentication mechanism {}. For details see the "
+                    "broker logfile.", mechanism),
+        {}, false});
+}
+
+void Connection::on_tune_ok(const ConnectionTuneOk& tune_ok) {
+  const Limits& limits = talk_.environment.limits;
+  if (!is_acceptable(tune_ok.channel_max, 1, limits.channel_max) ||
+      !is_acceptable(tune_ok.frame_max, frame_min_size, limits.frame_max)) {
+    base::log_error("connection {}: channel_max {} or frame_max {} is out of bounds", talk_.name,
+                    tune_ok.channel_max, tune_ok.frame_max);
+    return reset();
+  }
+  info_.channel_max = tune_ok.channel_max;
+  info_.timeout_s = tune_ok.heartbeat;
+  talk_.frame_max = tune_ok.frame_max;
+  parser_.set_frame_max(tune_ok.frame_max);
+  if (tune_ok.heartbeat != 0) {
+    const base::Duration interval = std::chrono::seconds(tune_ok.heartbeat);
+    next_send_check_ = now_ + interval / 2;
+    next_receive_check_ = now_ + interval;
+    sent_at_check_ = info_.send_oct + talk_.output.size();
+  }
+  state_ = State::opening;
+}
+
+void Connection::on_open(const ConnectionOpen& open) {
+  if (auto allowed = talk_.environment.authorizer.check_vhost(talk_.user, open.virtual_host);
+      !allowed) {
+    base::log_error("connection {}: {}", talk_.name, allowed.error().text);
+    return fail({ReplyCode::not_allowed, allowed.error().text,
+                 ConnectionOpen::ids, false});
+  }
+  talk_.vhost = open.virtual_host;
+  state_ = State::running;
+  state_deadline_ = base::never;
+  encode_method(talk_.output, 0, ConnectionOpenOk{});
+  base::log_info("connection {} opened by user '{}' in vhost '{}'", talk_.name, talk_.user,
+                 talk_.vhost);
+}
+
+void Connection::on_running_method(const Method& method) {
+  if (std::holds_alternative<ConnectionClose>(method)) {
+    state_ = State::draining;
+    return;
+  }
+  if (std::holds_alternative<ConnectionUpdateSecret>(method))
+    return encode_method(talk_.output, 0, ConnectionUpdateSecretOk{});
+  fail({ReplyCode::channel_error, "unexpected method in connection state running",
+        ids(method), false});
+}
+
+}  // namespace warren::session::amqp091

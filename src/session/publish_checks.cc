@@ -1,0 +1,93 @@
+#include "session/publish_checks.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/field_value.h"
+
+namespace warren::session::amqp091 {
+
+using namespace codec::amqp091;
+
+namespace {
+
+constexpr std::string_view bcc = "BCC";
+
+bool is_impersonator(std::string_view user, const catalog::Catalog& catalog) {
+  const catalog::User* found = catalog.find_user(user);
+  return found != nullptr &&
+         std::find(found->tags.begin(), found->tags.end(), "impersonator") != found->tags.end();
+}
+
+/// A table body holds a name with its length before it, which spares decoding most tables.
+bool may_hold(base::ByteView table_body, std::string_view name) {
+  std::string entry(1, static_cast<char>(name.size()));
+  entry.append(name);
+  return table_body.find(entry) != base::ByteView::npos;
+}
+
+}  // namespace
+
+std::string expiration_fault(base::ByteView expiration) {
+  base::ByteView digits = expiration;
+  const bool is_negative = digits.starts_with('-');
+  if (is_negative || digits.starts_with('+')) digits.remove_prefix(1);
+  const std::size_t end = std::min(digits.find_first_not_of("0123456789"), digits.size());
+  if (end == 0) return "no_integer";
+  if (end != digits.size()) return fmt::format("{{leftover_string,\"{}\"}}", digits.substr(end));
+  const bool is_zero = digits.find_first_not_of('0') == base::ByteView::npos;
+  if (!is_negative || is_zero) return {};
+  return fmt::format("{{value_negative,-{}}}", digits.substr(digits.find_first_not_of('0')));
+}
+
+Verdict check_properties(const PropertyScan& properties, std::string_view user,
+                         const catalog::Catalog& catalog) {
+  if (properties.user_id && *properties.user_id != user && !is_impersonator(user, catalog))
+    return refuse(ReplyCode::precondition_failed,
+                  fmt::format("user_id property set to '{}' but authenticated user was '{}'",
+                              *properties.user_id, user));
+  if (properties.expiration) {
+    if (std::string fault = expiration_fault(*properties.expiration); !fault.empty())
+      return refuse(ReplyCode::precondition_failed,
+                    fmt::format("invalid expiration '{}': {}", *properties.expiration, fault));
+  }
+  const std::uint8_t mode = properties.delivery_mode.value_or(1);
+  if (mode != 1 && mode != 2)
+    return refuse(ReplyCode::precondition_failed,
+                  fmt::format("invalid message: {{delivery_mode_unknown,{}}}", mode));
+  return {};
+}
+
+std::expected<ExtraKeys, Failure> read_extra_keys(const PropertyScan& properties) {
+  ExtraKeys extra;
+  if (!properties.has_headers) return extra;
+  if (!may_hold(properties.headers, "CC") && !may_hold(properties.headers, bcc)) return extra;
+  const auto headers = base::read_field_table_body(properties.headers);
+  if (!headers) return refuse(ReplyCode::frame_error, headers.error().text);
+  for (std::string_view name : {std::string_view("CC"), bcc}) {
+    const base::FieldValue* value = headers->find(name);
+    if (value == nullptr) continue;
+    const auto* keys = value->as<base::FieldArray>();
+    if (keys == nullptr)
+      return refuse(ReplyCode::precondition_failed,
+                    fmt::format("invalid message: {{unacceptable_type_in_header,\"{}\",{}}}", name,
+                                value->type_name()));
+    for (const base::FieldValue& key : *keys)
+      if (const auto* text = key.as<std::string>()) extra.keys.push_back(*text);
+    if (name == bcc) extra.has_bcc = true;
+  }
+  return extra;
+}
+
+base::Bytes rewrite_properties(base::ByteView properties, std::string_view reply_to) {
+  auto decoded = decode_properties(properties);
+  if (!decoded) return base::Bytes(properties);
+  if (decoded->headers) decoded->headers->erase(bcc);
+  if (!reply_to.empty()) decoded->reply_to = reply_to;
+  base::Bytes encoded;
+  encode_properties(encoded, *decoded);
+  return encoded;
+}
+
+}  // namespace warren::session::amqp091

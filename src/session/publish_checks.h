@@ -1,0 +1,34 @@
+#pragma once
+
+#include <expected>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "catalog/catalog.h"
+#include "codec/amqp091_properties.h"
+#include "session/errors.h"
+
+/// What a broker reads in the properties of a publish.
+namespace warren::session::amqp091 {
+
+/// Checks user_id, expiration and delivery_mode, in this order. A user with the tag impersonator
+/// may write any user_id.
+Verdict check_properties(const codec::amqp091::PropertyScan& properties, std::string_view user,
+                         const catalog::Catalog& catalog);
+/// "no_integer", "{value_negative,-1}" or "{leftover_string,\"s\"}" for an expiration that is not
+/// a number of milliseconds; empty for one that is.
+std::string expiration_fault(base::ByteView expiration);
+
+/// More routing keys, from the headers CC and BCC.
+struct ExtraKeys {
+  std::vector<std::string> keys;
+  bool has_bcc = false;
+};
+std::expected<ExtraKeys, Failure> read_extra_keys(const codec::amqp091::PropertyScan& properties);
+/// The properties without the header BCC and, if `reply_to` is not empty, with that reply_to.
+/// Those that can't be decoded stay as they are.
+base::Bytes rewrite_properties(base::ByteView properties, std::string_view reply_to);
+
+}  // namespace warren::session::amqp091

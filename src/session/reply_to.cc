@@ -1,0 +1,48 @@
+#include "broker/names.h"
+#include "session/channel.h"
+#include "session/exclusive_queues.h"
+
+/// Direct reply-to: a client that consumes from the pseudo queue gets a queue of its own, and its
+/// requests carry that queue's name. To the rest of the cluster it is an exclusive queue.
+namespace warren::session::amqp091 {
+
+using namespace codec::amqp091;
+
+namespace {
+constexpr std::size_t prefix_size = std::string_view("amq.gen-").size();
+}
+
+Verdict Channel::consume_replies(const BasicConsume& consume) {
+  if (!consume.no_ack)
+    return refuse(ReplyCode::precondition_failed, "reply consumer cannot acknowledge");
+  if (!reply_queue_.empty())
+    return refuse(ReplyCode::precondition_failed, "reply consumer already set");
+  catalog::DeclareQueue command;
+  command.queue.name = in_vhost(direct_reply_to);
+  // Only the random part of a made-up name.
+  command.queue.name.name += "." + make_name(broker::make_queue_name).substr(prefix_size);
+  command.queue.auto_delete = true;
+  command.queue.leader = gateway().node_name();
+  command.queue.exclusive_owner = {talk_.connection, gateway().node_name()};
+  const broker::RequestId request =
+      ask([this, consume, name = command.queue.name](Answer answer) -> Verdict {
+        if (!answer) return refuse_change(answer.error());
+        const catalog::Queue* queue = catalog().find_queue(name);
+        if (queue == nullptr)
+          return refuse(broker::no_such_resource(broker::ResourceKind::queue, name));
+        reply_queue_ = name.name;
+        reply_consumer_tag_ = subscribe(consume, *queue);
+        return {};
+      });
+  talk_.exclusive_queues->declare(*this, request, command);
+  return {};
+}
+
+void Channel::forget_consumer(const std::string& consumer_tag) {
+  consumers_.erase(consumer_tag);
+  if (reply_queue_.empty() || consumer_tag != reply_consumer_tag_) return;
+  reply_queue_.clear();
+  reply_consumer_tag_.clear();
+}
+
+}  // namespace warren::session::amqp091

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <vector>
+
+#include "broker/channel.h"
+
+namespace warren::session::amqp091 {
+
+/// A delivery that the client has not settled yet.
+struct Unsettled {
+  std::uint64_t tag = 0;
+  catalog::QueueId queue;
+  broker::Lease lease;
+  broker::MessageIndex index;
+};
+
+/// The unacknowledged deliveries of one channel by delivery tag.
+class Unacknowledged {
+ public:
+  /// Tags must grow.
+  void add(const Unsettled& delivery);
+  /// Appends to `out` what `tag` names and removes it: that one, or with `multiple` all up to it
+  /// (all there are for 0). False when `tag` is not there; nothing is taken then.
+  bool take(std::uint64_t tag, bool multiple, std::vector<Unsettled>& out);
+  /// Puts back what was taken, for tx.rollback.
+  void put_back(std::vector<Unsettled> deliveries);
+
+  std::uint64_t size() const { return size_; }
+
+ private:
+  void drop_settled();
+
+  /// In order of tags. Those taken out of the middle stay until they are more than half; there
+  /// are none at the front.
+  struct Slot {
+    Unsettled delivery;
+    bool is_taken = false;
+  };
+  std::deque<Slot> slots_;
+  std::uint64_t size_ = 0;
+};
+
+/// Settles deliveries with few calls: one for each run of one queue and lease.
+void settle_all(broker::Gateway& gateway, broker::ChannelId channel,
+                const std::vector<Unsettled>& deliveries, broker::Outcome outcome);
+
+}  // namespace warren::session::amqp091
