@@ -1,0 +1,183 @@
+#include "cluster/attachment.h"
+
+#include <algorithm>
+
+#include "catalog/placement.h"
+
+namespace warren::cluster {
+namespace {
+
+constexpr base::Duration attach_interval = std::chrono::milliseconds(20);
+
+}  // namespace
+
+void Attachment::send(QueueRequest request) {
+  context_.send(leader_, ToQueue{queue_, epoch_, channel_, lease_, std::move(request)});
+}
+
+void Attachment::publish(PublishSeq seq, const broker::Message& message) {
+  unconfirmed_.push_back({seq, message});
+  if (is_attached_) send(PublishTo{seq, message});
+}
+
+void Attachment::ask(RequestId request, QueueRequest what, base::Time deadline) {
+  if (is_attached_) send(what);
+  asked_.emplace(request, Asked{std::move(what), deadline});
+}
+
+void Attachment::grant(const std::string& consumer_tag, std::uint32_t credit) {
+  auto consumer = consumers_.find(consumer_tag);
+  if (consumer == consumers_.end()) return;
+  consumer->second.subscription.credit += credit;
+  if (is_attached_) send(GrantTo{consumer_tag, credit});
+}
+
+void Attachment::limit(std::uint16_t limit) {
+  limit_ = limit;
+  if (is_attached_) send(LimitTo{limit});
+}
+
+void Attachment::settle(Lease lease, std::vector<MessageIndex> messages,
+                        broker::Outcome outcome) {
+  if (is_current(lease)) send(SettleTo{outcome, std::move(messages)});
+}
+
+void Attachment::close() {
+  is_closing_ = true;
+  consumers_.clear();
+  asked_.clear();
+  if (is_attached_ && unconfirmed_.empty()) send(Detach{});
+}
+
+bool Attachment::is_idle() const { return unconfirmed_.empty() && asked_.empty(); }
+
+void Attachment::on_confirmed(const ConfirmedBy& event, Effects& effects) {
+  for (PublishSeq seq : event.publishes) {
+    auto publish = std::ranges::lower_bound(unconfirmed_, seq, {}, &Unconfirmed::seq);
+    if (publish == unconfirmed_.end() || publish->seq != seq) continue;
+    effects.confirmed.push_back(seq);
+    unconfirmed_.erase(publish);
+  }
+  if (is_closing_ && unconfirmed_.empty()) send(Detach{});
+}
+
+bool Attachment::on_answered(RequestId request, bool succeeded) {
+  auto asked = asked_.find(request);
+  if (asked == asked_.end()) return false;
+  if (const auto* subscribe = std::get_if<SubscribeTo>(&asked->second.what); subscribe && succeeded)
+    consumers_[subscribe->subscription.consumer_tag] = {subscribe->subscription};
+  if (const auto* end = std::get_if<UnsubscribeFrom>(&asked->second.what))
+    consumers_.erase(end->consumer_tag);
+  asked_.erase(asked);
+  return true;
+}
+
+void Attachment::on_delivered(const std::string& consumer_tag) {
+  auto consumer = consumers_.find(consumer_tag);
+  if (consumer != consumers_.end() && consumer->second.subscription.credit > 0)
+    --consumer->second.subscription.credit;
+}
+
+void Attachment::on_not_leading(base::Time now) {
+  is_attached_ = false;
+  attach_again_ = now + attach_interval;
+}
+
+void Attachment::refresh(Lease& next_lease, base::Time now, Effects& effects) {
+  const catalog::Queue* queue = context_.catalog().find_queue(queue_);
+  if (!queue) return on_removed(effects);
+  bool is_same = queue->leader == leader_ && queue->epoch == epoch_;
+  bool is_reachable =
+      queue->leader == context_.self() || context_.is_linked(queue->leader);
+  if (is_attached_ && is_same && is_reachable) return;
+  is_attached_ = false;
+  described_ = "queue '" + queue->name.name + "' in vhost '" + queue->name.vhost + "'";
+  if (!catalog::is_queue_running(context_.catalog(), *queue)) return give_up(*queue, effects);
+  if (!is_reachable) attach_again_ = base::Time{};  // the link's coming up will tell
+  if (!is_reachable || now < attach_again_) return;
+  attach_again_ = base::Time{};
+  next_lease = next_lease.next();
+  attach(*queue, next_lease, effects);
+}
+
+void Attachment::attach(const catalog::Queue& queue, Lease lease, Effects& effects) {
+  bool is_failover = was_attached_ && (queue.leader != leader_ || queue.epoch != epoch_);
+  lease_ = lease;
+  leader_ = queue.leader;
+  epoch_ = queue.epoch;
+  is_attached_ = was_attached_ = true;
+  if (limit_ != 0) send(LimitTo{limit_});
+  for (auto consumer = consumers_.begin(); consumer != consumers_.end();) {
+    if (is_failover && consumer->second.subscription.cancel_on_failover) {
+      effects.cancelled.push_back(consumer->first);
+      consumer = consumers_.erase(consumer);
+    } else {
+      send(SubscribeTo{RequestId{}, consumer->second.subscription});
+      ++consumer;
+    }
+  }
+  for (const Unconfirmed& publish : unconfirmed_) send(PublishTo{publish.seq, publish.message});
+  for (const auto& [request, asked] : asked_) send(asked.what);
+}
+
+void Attachment::give_up(const catalog::Queue& queue, Effects& effects) {
+  for (const Unconfirmed& publish : unconfirmed_) effects.rejected.push_back(publish.seq);
+  unconfirmed_.clear();
+  for (const auto& [tag, consumer] : consumers_) effects.cancelled.push_back(tag);
+  consumers_.clear();
+  for (const auto& [request, asked] : asked_)
+    effects.failed.push_back(
+        {request,
+         {base::ErrorCode::not_found, "home node '" + queue.leader + "' of durable " + described_ +
+                                          " is down or inaccessible"}});
+  asked_.clear();
+}
+
+void Attachment::on_removed(Effects& effects) {
+  is_attached_ = false;
+  // A queue that was deleted on purpose took its messages with it; that counts as taken.
+  for (const Unconfirmed& publish : unconfirmed_) effects.confirmed.push_back(publish.seq);
+  unconfirmed_.clear();
+  for (const auto& [tag, consumer] : consumers_) effects.cancelled.push_back(tag);
+  consumers_.clear();
+  for (auto asked = asked_.begin(); asked != asked_.end();) {
+    if (std::holds_alternative<DeleteFrom>(asked->second.what)) {
+      ++asked;  // the answer with the count is on its way
+      continue;
+    }
+    bool is_ended = std::holds_alternative<UnsubscribeFrom>(asked->second.what) ||
+                    std::holds_alternative<SyncTo>(asked->second.what);
+    if (is_ended)
+      effects.done.push_back(asked->first);
+    else
+      effects.failed.push_back(
+          {asked->first, {base::ErrorCode::not_found, "no " + described_}});
+    asked = asked_.erase(asked);
+  }
+}
+
+void Attachment::expire(base::Time now, Effects& effects) {
+  for (auto asked = asked_.begin(); asked != asked_.end();) {
+    if (asked->second.deadline > now) {
+      ++asked;
+      continue;
+    }
+    if (std::holds_alternative<DeleteFrom>(asked->second.what) &&
+        !context_.catalog().find_queue(queue_))
+      effects.done.push_back(asked->first);
+    else
+      effects.failed.push_back({asked->first,
+                                {base::ErrorCode::timeout,
+                                 "the queue's leader did not answer in time"}});
+    asked = asked_.erase(asked);
+  }
+}
+
+base::Time Attachment::deadline() const {
+  base::Time deadline = base::never;
+  for (const auto& [request, asked] : asked_) deadline = std::min(deadline, asked.deadline);
+  if (!is_attached_ && attach_again_ > base::Time{}) deadline = std::min(deadline, attach_again_);
+  return deadline;
+}
+
+}  // namespace warren::cluster

@@ -1,0 +1,96 @@
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "cluster/queue_context.h"
+
+namespace warren::cluster {
+
+/// A channel's side of one queue: what it has asked and published there and what is not answered
+/// yet, so that all of it can be said again to the next leader when one is lost.
+class Attachment {
+ public:
+  /// What the attachment tells its channel.
+  struct Effects {
+    std::vector<PublishSeq> confirmed;
+    std::vector<PublishSeq> rejected;
+    std::vector<std::string> cancelled;  ///< consumer tags
+    struct Failed {
+      RequestId request;
+      base::Error error;
+    };
+    std::vector<Failed> failed;
+    std::vector<RequestId> done;  ///< answered although the leader will not
+  };
+
+  Attachment(QueueContext& context, ChannelId channel, QueueId queue)
+      : context_(context), channel_(channel), queue_(queue) {}
+
+  void publish(PublishSeq seq, const broker::Message& message);
+  void ask(RequestId request, QueueRequest what, base::Time deadline);
+  void grant(const std::string& consumer_tag, std::uint32_t credit);
+  void limit(std::uint16_t limit);
+  void settle(Lease lease, std::vector<MessageIndex> messages, broker::Outcome outcome);
+  /// The channel ends: what was published still goes to the queue, all else is given up.
+  void close();
+  bool is_closing() const { return is_closing_; }
+  bool is_idle() const;
+
+  /// An event of the leader under `lease`; false when that lease is over.
+  bool is_current(Lease lease) const { return is_attached_ && lease == lease_; }
+  Lease lease() const { return lease_; }
+  void on_confirmed(const ConfirmedBy& event, Effects& effects);
+  /// Answers of the leader; false when nobody waits for that request (any more).
+  bool on_answered(RequestId request, bool succeeded);
+  void on_delivered(const std::string& consumer_tag);
+  void on_cancelled(const CancelledBy& event) { consumers_.erase(event.consumer_tag); }
+  void on_not_leading(base::Time now);
+
+  /// The catalog, a link or time changed: attaches where the leader is now, gives up what can't be
+  /// had any more. `next_lease` is used and advanced for a new attachment.
+  void refresh(Lease& next_lease, base::Time now, Effects& effects);
+  void expire(base::Time now, Effects& effects);
+  base::Time deadline() const;
+  /// The queue was deleted.
+  void on_removed(Effects& effects);
+
+ private:
+  struct Unconfirmed {
+    PublishSeq seq;
+    broker::Message message;
+  };
+  struct Asked {
+    QueueRequest what;
+    base::Time deadline;
+  };
+  struct Consumer {
+    broker::Subscription subscription;  ///< `credit` is what is left
+  };
+
+  void send(QueueRequest request);
+  void attach(const catalog::Queue& queue, Lease lease, Effects& effects);
+  void give_up(const catalog::Queue& queue, Effects& effects);
+
+  QueueContext& context_;
+  ChannelId channel_;
+  QueueId queue_;
+  Lease lease_;
+  Epoch epoch_;
+  NodeName leader_;
+  std::string described_;  ///< "queue 'q' in vhost '/'"
+  bool is_attached_ = false;
+  bool was_attached_ = false;
+  bool is_closing_ = false;
+  base::Time attach_again_{};
+  std::uint16_t limit_ = 0;
+  std::deque<Unconfirmed> unconfirmed_;
+  std::map<RequestId, Asked> asked_;
+  std::map<std::string, Consumer> consumers_;
+};
+
+}  // namespace warren::cluster

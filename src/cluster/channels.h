@@ -1,0 +1,93 @@
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+
+#include "cluster/attachment.h"
+
+namespace warren::cluster {
+
+/// The channels of this node's clients: the channel's half of the Gateway. Nothing is told to a
+/// channel from inside its own calls; `work` tells what has gathered.
+class Channels {
+ public:
+  /// `first_id` is the first of a range of ids that no other node and no other run uses.
+  Channels(QueueContext& context, ChannelId first_id, base::Duration request_deadline);
+
+  ChannelId open(broker::ChannelEvents& events);
+  void close(ChannelId channel);
+  void publish(ChannelId channel, PublishSeq seq, const broker::Message& message,
+               std::span<const QueueId> queues);
+  bool is_congested(ChannelId channel) const;
+  void subscribe(ChannelId channel, RequestId request, QueueId queue,
+                 const broker::Subscription& subscription);
+  void unsubscribe(ChannelId channel, RequestId request, std::string_view consumer_tag);
+  void grant(ChannelId channel, std::string_view consumer_tag, std::uint32_t credit);
+  void limit_unacknowledged(ChannelId channel, std::uint16_t limit);
+  void settle(ChannelId channel, QueueId queue, Lease lease,
+              std::span<const MessageIndex> messages, broker::Outcome outcome);
+  void sync(ChannelId channel, RequestId request);
+  /// A request that is one message to the queue's leader and one answer.
+  void ask(ChannelId channel, RequestId request, QueueId queue, QueueRequest what);
+  /// Tells the channel the answer to a request that was made elsewhere, if it is still open.
+  void answer(ChannelId channel, RequestId request, base::Result<broker::Reply> reply);
+
+  void on_message(const NodeName& from, ToChannel message);
+  void on_change(const catalog::Change& change);
+  /// Leaders may have come or gone.
+  void refresh_all();
+  void tick(base::Time now);
+  base::Time deadline() const;
+  /// Tells channels what has gathered; false when there was nothing.
+  bool work();
+
+ private:
+  struct Publish {
+    std::size_t waiting = 0;  ///< queues that have not taken it
+    std::size_t bytes = 0;
+    bool is_rejected = false;
+  };
+  struct Sync {
+    std::size_t waiting = 0;
+  };
+  struct Channel {
+    broker::ChannelEvents* events = nullptr;  ///< null once closed
+    std::map<QueueId, Attachment> attachments;
+    std::map<std::string, QueueId, std::less<>> consumers;
+    std::map<PublishSeq, Publish> publishes;
+    std::size_t publish_bytes = 0;
+    bool was_congested = false;
+    std::uint16_t limit = 0;
+    /// Queues settled to since the last sync.
+    std::set<QueueId> settled;
+    std::map<RequestId, Sync> syncs;
+    std::vector<PublishSeq> confirmed;
+    std::vector<PublishSeq> rejected;
+  };
+  using Task = std::function<void(broker::ChannelEvents&)>;
+
+  Channel* find(ChannelId channel);
+  Attachment& attachment(ChannelId id, Channel& channel, QueueId queue);
+  void refresh(ChannelId id, Channel& channel, Attachment& attachment);
+  void carry_out(ChannelId id, Channel& channel, const Attachment::Effects& effects);
+  void finish_publish(Channel& channel, PublishSeq seq, bool rejected);
+  void finish_request(ChannelId id, Channel& channel, RequestId request,
+                      base::Result<broker::Reply> reply);
+  void tell(ChannelId id, Task task);
+  bool is_over_limit(const Channel& channel) const;
+  void tell_publishes(Channel& channel);
+
+  QueueContext& context_;
+  ChannelId next_id_;
+  base::Duration request_deadline_;
+  Lease lease_;
+  base::Time now_{};
+  std::map<ChannelId, Channel> channels_;
+  std::set<ChannelId> touched_;  ///< have confirms to tell, or may have ended
+  std::deque<std::pair<ChannelId, Task>> tasks_;
+};
+
+}  // namespace warren::cluster

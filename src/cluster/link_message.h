@@ -1,0 +1,164 @@
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "broker/channel.h"
+#include "cluster/queue_entry.h"
+#include "cluster/queue_message.h"
+
+/// What members say to each other over their link (docs/formats/link.md). The same structures
+/// pass between a channel and a queue on one node, without being encoded.
+namespace warren::cluster {
+
+// Membership.
+
+/// The first message of each side.
+struct Hello {
+  std::string uuid;
+  catalog::Incarnation incarnation;
+  template <typename A>
+  void fields(A& a) { a(uuid, incarnation); }
+};
+/// The other side is not a member here; the link is of no use.
+struct HelloRefused {
+  std::string text;
+  template <typename A>
+  void fields(A& a) { a(text); }
+};
+struct Ping {
+  template <typename A>
+  void fields(A&) {}
+};
+/// The node is stopping in an orderly way.
+struct Leaving {
+  template <typename A>
+  void fields(A&) {}
+};
+
+// The catalog.
+
+struct RaftFrame {
+  base::Bytes message;
+  template <typename A>
+  void fields(A& a) { a(message); }
+};
+/// To the node that leads the catalog's group. `number` is unique for the sender's incarnation.
+struct Propose {
+  std::uint64_t number = 0;
+  base::Bytes command;
+  template <typename A>
+  void fields(A& a) { a(number, command); }
+};
+
+// Questions between nodes for listings.
+
+struct Query {
+  std::uint64_t number = 0;
+  base::Bytes request;
+  template <typename A>
+  void fields(A& a) { a(number, request); }
+};
+struct QueryReply {
+  std::uint64_t number = 0;
+  base::Bytes reply;
+  template <typename A>
+  void fields(A& a) { a(number, reply); }
+};
+
+// Replication, between a queue's leader and its followers.
+
+/// A follower asks for everything after what it has.
+struct FollowRequest {
+  QueueId queue;
+  Epoch epoch;
+  bool is_usable = false;  ///< false: it needs a snapshot
+  MessageIndex commit;
+  MessageIndex last;
+  EpochHistory epochs;
+  template <typename A>
+  void fields(A& a) { a(queue, epoch, is_usable, commit, last, epochs); }
+};
+/// Cut back to `agreed`; Append goes on from there.
+struct FollowFrom {
+  QueueId queue;
+  Epoch epoch;
+  MessageIndex agreed;
+  template <typename A>
+  void fields(A& a) { a(queue, epoch, agreed); }
+};
+struct SnapshotStart {
+  QueueId queue;
+  Epoch epoch;
+  template <typename A>
+  void fields(A& a) { a(queue, epoch); }
+};
+struct SnapshotMessage {
+  MessageIndex index;
+  broker::Message message;
+  template <typename A>
+  void fields(A& a) { a(index, message); }
+};
+struct SnapshotChunk {
+  QueueId queue;
+  Epoch epoch;
+  std::vector<SnapshotMessage> messages;
+  template <typename A>
+  void fields(A& a) { a(queue, epoch, messages); }
+};
+struct SnapshotEnd {
+  QueueId queue;
+  Epoch epoch;
+  MessageIndex last;  ///< the snapshot is the state after this entry
+  MessageIndex delivered;
+  EpochHistory epochs;
+  std::vector<ProducerMark> producers;
+  template <typename A>
+  void fields(A& a) { a(queue, epoch, last, delivered, epochs, producers); }
+};
+struct Append {
+  QueueId queue;
+  Epoch epoch;
+  MessageIndex after;   ///< the follower's last entry must be this one
+  MessageIndex commit;
+  std::vector<QueueEntry> entries;
+  template <typename A>
+  void fields(A& a) { a(queue, epoch, after, commit, entries); }
+};
+/// Everything up to `acked` is safe on the follower.
+struct AppendAck {
+  QueueId queue;
+  Epoch epoch;
+  MessageIndex acked;
+  template <typename A>
+  void fields(A& a) { a(queue, epoch, acked); }
+};
+
+using LinkMessage =
+    std::variant<Hello, HelloRefused, Ping, Leaving, RaftFrame, Propose, Query, QueryReply,
+                 FollowRequest, FollowFrom, SnapshotStart, SnapshotChunk, SnapshotEnd, Append,
+                 AppendAck, ToQueue, ToChannel>;
+
+/// Most bytes of one message on a link.
+inline constexpr std::size_t max_link_message_bytes = 512u << 20;
+
+/// Appends the message with its four length octets.
+void encode_link_message(base::Bytes& out, LinkMessage& message);
+base::Result<LinkMessage> decode_link_message(base::ByteView bytes);
+
+/// Puts messages together from the bytes of one link.
+class LinkParser {
+ public:
+  /// Adds bytes; `take` then gives the complete messages, oldest first.
+  void feed(base::ByteView bytes) { buffer_.append(bytes); }
+  /// Empty when there is no complete message; an error when the bytes can't be a message.
+  base::Result<std::optional<LinkMessage>> take();
+
+ private:
+  base::Bytes buffer_;
+  std::size_t taken_ = 0;
+};
+
+}  // namespace warren::cluster

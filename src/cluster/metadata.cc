@@ -1,0 +1,313 @@
+#include "cluster/metadata.h"
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "cluster/archive.h"
+#include "raft/message_codec.h"
+
+namespace warren::cluster {
+namespace {
+
+enum RecordKind : std::uint8_t {
+  hard_state_record = 1,
+  received_snapshot_record = 2,  ///< replaces snapshot and log
+  entries_record = 3,            ///< the first one removes everything at or after its index
+  own_snapshot_record = 4,       ///< keeps the entries after it
+  reset_record = 5,              ///< hard state of a new generation; drops snapshot and log
+};
+
+constexpr base::Duration send_interval = std::chrono::milliseconds(500);
+constexpr std::uint64_t compact_after_entries = 5'000;
+constexpr std::size_t max_numbers_above = 10'000;
+
+/// A command in the Raft log, with who proposed it.
+struct LoggedCommand {
+  NodeName proposer;
+  catalog::Incarnation incarnation;
+  std::uint64_t number = 0;
+  base::Bytes command;
+  template <typename A>
+  void fields(A& a) { a(proposer, incarnation, number, command); }
+};
+
+struct ProposerRecord {
+  NodeName name;
+  catalog::Incarnation incarnation;
+  std::uint64_t all_up_to = 0;
+  std::vector<std::uint64_t> above;
+  template <typename A>
+  void fields(A& a) { a(name, incarnation, all_up_to, above); }
+};
+struct SnapshotRecord {
+  base::Bytes catalog;
+  std::vector<ProposerRecord> proposers;
+  template <typename A>
+  void fields(A& a) { a(catalog, proposers); }
+};
+
+struct EntriesRecord {
+  std::vector<base::Bytes> entries;
+  template <typename A>
+  void fields(A& a) { a(entries); }
+};
+
+}  // namespace
+
+Metadata::Metadata(NodeName self, storage::Log& log, Events events)
+    : self_(std::move(self)), log_(log), events_(std::move(events)) {}
+
+void Metadata::recover(raft::PersistentState& state, std::uint8_t kind, base::ByteView payload) {
+  switch (kind) {
+    case reset_record:
+      state.snapshot.reset();
+      state.entries.clear();
+      [[fallthrough]];
+    case hard_state_record:
+      if (auto hard = raft::decode_hard_state(payload)) state.hard = *hard;
+      return;
+    case received_snapshot_record:
+      state.entries.clear();
+      [[fallthrough]];
+    case own_snapshot_record:
+      if (auto snapshot = raft::decode_snapshot(payload)) {
+        std::erase_if(state.entries, [&](const raft::Entry& entry) {
+          return entry.index <= snapshot->index;
+        });
+        state.snapshot = std::move(*snapshot);
+      }
+      return;
+    case entries_record: {
+      auto record = read_archive<EntriesRecord>(payload, "raft entries");
+      if (!record) return;
+      for (const base::Bytes& bytes : record->entries) {
+        auto entry = raft::decode_entry(bytes);
+        if (!entry) return;
+        if (state.snapshot && entry->index <= state.snapshot->index) continue;
+        while (!state.entries.empty() && state.entries.back().index >= entry->index)
+          state.entries.pop_back();
+        state.entries.push_back(std::move(*entry));
+      }
+      return;
+    }
+    default: base::log_error("raft record of unknown kind {} ignored", kind);
+  }
+}
+
+base::Result<> Metadata::start(raft::Options options, base::Random random,
+                               raft::PersistentState state, catalog::Incarnation incarnation,
+                               base::Time now) {
+  TRY(raft::check(state));
+  incarnation_ = incarnation;
+  now_ = now;
+  hard_ = state.hard;
+  if (state.snapshot) restore(state.snapshot->data);
+  core_ = std::make_unique<raft::Core>(std::move(options), random, std::move(state));
+  core_->tick(now);
+  // The only voter need not wait for an election that nobody else could win.
+  const raft::Configuration configuration = core_->configuration();
+  if (configuration.voters == std::vector<NodeName>{self_})
+    core_->force_configuration(configuration);
+  return {};
+}
+
+void Metadata::write_initial(const raft::PersistentState& state) {
+  append(hard_state_record, raft::encode(state.hard));
+  ASSERT(!state.snapshot);
+  write_entries(state.entries);
+}
+
+void Metadata::propose(const catalog::Command& command, base::Time deadline, Done done) {
+  std::uint64_t number = ++last_number_;
+  Pending& pending = pending_[number];
+  pending = {catalog::encode_command(command), deadline, base::Time{}, std::move(done)};
+  submit(number, pending);
+}
+
+void Metadata::submit(std::uint64_t number, Pending& pending) {
+  pending.send_again = now_ + send_interval;
+  if (is_leader()) {
+    LoggedCommand logged{self_, incarnation_, number, pending.command};
+    base::Bytes data;
+    write_archive(data, logged);
+    if (!core_->propose(std::move(data)))
+      pending.send_again = now_ + std::chrono::milliseconds(20);
+  } else if (core_->leader() && events_.is_linked(*core_->leader())) {
+    events_.send(*core_->leader(), Propose{number, pending.command});
+  }
+}
+
+void Metadata::on_propose(const NodeName& from, catalog::Incarnation incarnation,
+                          const Propose& message) {
+  if (!is_leader()) return;  // it is sent again to whoever leads then
+  LoggedCommand logged{from, incarnation, message.number, message.command};
+  base::Bytes data;
+  write_archive(data, logged);
+  if (auto index = core_->propose(std::move(data)); !index)
+    base::log_debug("command from {} not taken: {}", from, index.error().text);
+}
+
+void Metadata::on_raft(const NodeName& from, const RaftFrame& frame) {
+  auto message = raft::decode_message(frame.message);
+  if (!message) {
+    base::log_error("raft message from {}: {}", from, message.error().text);
+    return;
+  }
+  core_->receive(from, std::move(*message));
+}
+
+void Metadata::on_link_up(const NodeName& peer) {
+  core_->peer_reachable(peer);
+  if (core_->leader() == peer)
+    for (auto& [number, pending] : pending_) submit(number, pending);
+}
+
+void Metadata::tick(base::Time now) {
+  now_ = now;
+  core_->tick(now);
+  bool has_new_leader = known_leader_ != core_->leader();
+  known_leader_ = core_->leader();
+  std::vector<Done> late;
+  for (auto pending = pending_.begin(); pending != pending_.end();) {
+    if (pending->second.deadline <= now) {
+      late.push_back(std::move(pending->second.done));
+      pending = pending_.erase(pending);
+      continue;
+    }
+    if (has_new_leader || pending->second.send_again <= now)
+      submit(pending->first, pending->second);
+    ++pending;
+  }
+  for (Done& done : late)
+    done(base::fail(base::ErrorCode::timeout,
+                    "the cluster did not agree on the change in time; it may still take effect"));
+}
+
+base::Time Metadata::deadline() const {
+  base::Time deadline = core_->deadline();
+  for (const auto& [number, pending] : pending_)
+    deadline = std::min({deadline, pending.deadline, pending.send_again});
+  return deadline;
+}
+
+bool Metadata::work(bool& wants_sync) {
+  if (!core_->has_output()) return false;
+  raft::Output output = core_->take_output();
+  write(output);
+  if (output.token) wants_sync = true;
+  for (auto& [to, message] : output.messages)
+    events_.send(to, RaftFrame{raft::encode(message)});
+  if (output.snapshot) {
+    restore(output.snapshot->data);
+    events_.replaced();
+  }
+  for (const raft::Entry& entry : output.committed) apply(entry);
+  if (known_leader_ != core_->leader()) tick(now_);
+  return true;
+}
+
+void Metadata::write(const raft::Output& output) {
+  if (output.hard_state) hard_ = *output.hard_state;
+  if (output.reset || output.hard_state)
+    append(output.reset ? reset_record : hard_state_record, raft::encode(hard_));
+  if (output.snapshot) append(received_snapshot_record, raft::encode(*output.snapshot));
+  write_entries(output.entries);
+  if (output.token) persisting_.push_back({log_.end(), output.token});
+}
+
+storage::LogPosition Metadata::append(std::uint8_t kind, base::ByteView payload) {
+  return log_.append(stream, kind, payload);
+}
+
+void Metadata::write_entries(const std::vector<raft::Entry>& entries) {
+  if (entries.empty()) return;
+  EntriesRecord record;
+  for (const raft::Entry& entry : entries) record.entries.push_back(raft::encode(entry));
+  base::Bytes payload;
+  write_archive(payload, record);
+  append(entries_record, payload);
+}
+
+void Metadata::on_synced() {
+  while (!persisting_.empty() && persisting_.front().position <= log_.synced()) {
+    core_->persisted(persisting_.front().token);
+    persisting_.pop_front();
+  }
+  if (compacting_ && compacting_->position < log_.synced()) {
+    core_->compact(std::move(compacting_->snapshot));
+    log_.release(stream, compacting_->position);
+    compacting_.reset();
+  }
+}
+
+void Metadata::compact_if_long() {
+  std::uint64_t length = core_->applied_index().value - core_->snapshot_index().value;
+  if (length > compact_after_entries) compact();
+}
+
+void Metadata::compact() {
+  if (compacting_ || core_->applied_index() < core_->snapshot_index()) return;
+  raft::Snapshot snapshot = core_->make_snapshot(core_->applied_index(), snapshot_data());
+  storage::LogPosition position = append(own_snapshot_record, raft::encode(snapshot));
+  append(hard_state_record, raft::encode(hard_));
+  std::vector<raft::Entry> tail;
+  for (raft::LogIndex index = snapshot.index.next(); index <= core_->last_index();
+       index = index.next())
+    tail.push_back(core_->log().at(index));
+  write_entries(tail);
+  compacting_ = Compacting{position, std::move(snapshot)};
+}
+
+void Metadata::apply(const raft::Entry& entry) {
+  if (entry.kind != raft::EntryKind::command) return;
+  auto logged = read_archive<LoggedCommand>(entry.data, "logged command");
+  if (!logged || !is_first_time(logged->proposer, logged->incarnation, logged->number)) return;
+  auto command = catalog::decode_command(logged->command);
+  std::vector<catalog::Change> changes;
+  base::Result<catalog::Applied> result =
+      command ? catalog_.apply(*command, changes) : std::unexpected(command.error());
+  if (!changes.empty()) events_.changed(changes);
+  if (logged->proposer != self_ || logged->incarnation != incarnation_) return;
+  auto pending = pending_.find(logged->number);
+  if (pending == pending_.end()) return;
+  Done done = std::move(pending->second.done);
+  pending_.erase(pending);
+  done(std::move(result));
+}
+
+bool Metadata::is_first_time(const NodeName& name, catalog::Incarnation incarnation,
+                             std::uint64_t number) {
+  Proposer& proposer = proposers_[name];
+  if (incarnation < proposer.incarnation) return false;
+  if (incarnation > proposer.incarnation) proposer = Proposer{incarnation, 0, {}};
+  if (number <= proposer.all_up_to || !proposer.above.insert(number).second) return false;
+  while (proposer.above.erase(proposer.all_up_to + 1)) ++proposer.all_up_to;
+  if (proposer.above.size() > max_numbers_above) {
+    proposer.all_up_to = *proposer.above.begin();
+    proposer.above.erase(proposer.above.begin());
+  }
+  return true;
+}
+
+base::Bytes Metadata::snapshot_data() const {
+  SnapshotRecord record{catalog_.snapshot(), {}};
+  for (const auto& [name, proposer] : proposers_)
+    record.proposers.push_back({name, proposer.incarnation, proposer.all_up_to,
+                                {proposer.above.begin(), proposer.above.end()}});
+  base::Bytes data;
+  write_archive(data, record);
+  return data;
+}
+
+void Metadata::restore(base::ByteView data) {
+  auto record = read_archive<SnapshotRecord>(data, "catalog snapshot");
+  // A snapshot that was agreed on and does not decode means that this node can't follow the
+  // cluster any more; going on would diverge.
+  ASSERT(record.has_value());
+  ASSERT(catalog_.restore(record->catalog).has_value());
+  proposers_.clear();
+  for (const ProposerRecord& from : record->proposers)
+    proposers_[from.name] = {from.incarnation, from.all_up_to,
+                             {from.above.begin(), from.above.end()}};
+}
+
+}  // namespace warren::cluster

@@ -1,0 +1,118 @@
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "catalog/catalog.h"
+#include "cluster/link_message.h"
+#include "raft/core.h"
+#include "storage/log.h"
+
+namespace warren::cluster {
+
+/// The cluster's catalog on this node: a Raft member whose state machine is the catalog, with its
+/// records in the node's log. Commands may be proposed on any node; those of other nodes than the
+/// leader travel to it, and are sent again until they are applied, each taking effect once.
+class Metadata {
+ public:
+  using Done = std::function<void(base::Result<catalog::Applied>)>;
+
+  struct Events {
+    std::function<void(const NodeName&, LinkMessage)> send;
+    std::function<bool(const NodeName&)> is_linked;
+    /// The catalog was changed by a command.
+    std::function<void(const std::vector<catalog::Change>&)> changed;
+    /// The catalog was replaced by a snapshot.
+    std::function<void()> replaced;
+  };
+
+  static constexpr storage::StreamId stream{2};
+
+  Metadata(NodeName self, storage::Log& log, Events events);
+
+  /// Recovery: each record of the stream in order. Then `start`.
+  static void recover(raft::PersistentState& state, std::uint8_t kind, base::ByteView payload);
+  base::Result<> start(raft::Options options, base::Random random, raft::PersistentState state,
+                       catalog::Incarnation incarnation, base::Time now);
+  /// Writes a state to an empty log, as if it had come from the core.
+  void write_initial(const raft::PersistentState& state);
+
+  const catalog::Catalog& catalog() const { return catalog_; }
+  raft::Core& core() { return *core_; }
+  const raft::Core& core() const { return *core_; }
+  bool is_leader() const { return core_->role() == raft::Role::leader; }
+
+  /// `done` is called once: with the result when the command has been applied here, or with
+  /// timeout after `deadline`; then it may still be applied later.
+  void propose(const catalog::Command& command, base::Time deadline, Done done);
+
+  void on_raft(const NodeName& from, const RaftFrame& frame);
+  void on_propose(const NodeName& from, catalog::Incarnation incarnation, const Propose& message);
+  void on_link_up(const NodeName& peer);
+  void on_link_down(const NodeName& peer) { core_->peer_unreachable(peer); }
+
+  void tick(base::Time now);
+  base::Time deadline() const;
+  /// Sends, writes and applies; call until it returns false. `wants_sync` is set when something
+  /// has to become durable.
+  bool work(bool& wants_sync);
+  void on_synced();
+  /// Takes a snapshot of the catalog and drops the log before it. Only when `work` has nothing
+  /// left to do.
+  void compact();
+  void compact_if_long();
+
+ private:
+  struct Pending {
+    base::Bytes command;
+    base::Time deadline;
+    base::Time send_again;
+    Done done;
+  };
+  /// The numbers of a proposer's commands that have been applied.
+  struct Proposer {
+    catalog::Incarnation incarnation;
+    std::uint64_t all_up_to = 0;
+    std::set<std::uint64_t> above;
+  };
+  struct Persisting {
+    storage::LogPosition position;
+    raft::PersistToken token;
+  };
+  struct Compacting {
+    storage::LogPosition position;
+    raft::Snapshot snapshot;
+  };
+
+  void submit(std::uint64_t number, Pending& pending);
+  void write(const raft::Output& output);
+  storage::LogPosition append(std::uint8_t kind, base::ByteView payload);
+  void write_entries(const std::vector<raft::Entry>& entries);
+  void apply(const raft::Entry& entry);
+  bool is_first_time(const NodeName& proposer, catalog::Incarnation incarnation,
+                     std::uint64_t number);
+  base::Bytes snapshot_data() const;
+  void restore(base::ByteView data);
+
+  NodeName self_;
+  storage::Log& log_;
+  Events events_;
+  catalog::Incarnation incarnation_;
+  std::unique_ptr<raft::Core> core_;
+  catalog::Catalog catalog_;
+  std::map<NodeName, Proposer> proposers_;
+
+  std::map<std::uint64_t, Pending> pending_;
+  std::uint64_t last_number_ = 0;
+  std::optional<NodeName> known_leader_;
+  base::Time now_{};
+
+  raft::HardState hard_;  ///< as last written
+  std::deque<Persisting> persisting_;
+  std::optional<Compacting> compacting_;
+};
+
+}  // namespace warren::cluster

@@ -1,0 +1,184 @@
+#include "cluster/node.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "cluster/node_impl.h"
+
+namespace warren::cluster {
+namespace {
+
+/// Rounds in which the parts of a node may give each other work within one turn. What is left
+/// then goes on in the next turn.
+constexpr int max_rounds = 100;
+
+}  // namespace
+
+void Node::Impl::propose(const catalog::Command& command, Done done) {
+  metadata_->propose(command, base::never, std::move(done));
+}
+
+void Node::Impl::on_changed(const std::vector<catalog::Change>& changes) {
+  for (const catalog::Change& change : changes) {
+    host_->on_change(change);
+    channels_->on_change(change);
+    if (observer_) observer_(change);
+  }
+  bool is_about_nodes = changes.empty() || std::ranges::any_of(changes, [](const auto& change) {
+    return std::holds_alternative<catalog::NodeChanged>(change);
+  });
+  if (is_about_nodes) update_members();
+}
+
+void Node::Impl::update_members() {
+  std::vector<NodeName> members;
+  for (const auto& [name, node] : catalog().nodes()) members.push_back(name);
+  // An empty or partly read catalog is no reason to forget whom to ask.
+  bool is_known = std::ranges::find(members, options_.name) != members.end();
+  if (!is_known || phase_ == NodePhase::starting || members == facts_.members) return;
+  facts_.members = std::move(members);
+  write_facts(*log_, facts_);
+}
+
+void Node::Impl::tick(base::Time now) {
+  now_ = now;
+  metadata_->tick(now);
+  channels_->tick(now);
+  host_->tick(now);
+  tick_links(now);
+}
+
+base::Time Node::Impl::deadline() const {
+  base::Time deadline = std::min({metadata_->deadline(), channels_->deadline(), host_->deadline(),
+                                  membership_->deadline(), links_deadline()});
+  if (phase_ == NodePhase::starting) {
+    deadline = std::min(deadline, started_ + options_.wait_for_members);
+    if (refused_since_) deadline = std::min(deadline, *refused_since_ + std::chrono::seconds(1));
+  }
+  if (phase_ == NodePhase::stopping) deadline = std::min(deadline, stop_by_);
+  return deadline;
+}
+
+void Node::Impl::work_turn() {
+  bool wants_sync = false;
+  for (int round = 0; round < max_rounds; ++round) {
+    membership_->work(now_);
+    bool is_busy = !inbox_.empty();
+    std::deque<std::pair<NodeName, LinkMessage>> inbox;
+    inbox.swap(inbox_);
+    for (auto& [from, message] : inbox) on_message(from, std::move(message));
+    while (metadata_->work(wants_sync)) is_busy = true;
+    metadata_->compact_if_long();
+    advance_phase();
+    if (host_->is_awake()) {
+      is_busy = true;
+      wants_sync |= host_->work();
+    }
+    is_busy |= channels_->work();
+    if (!is_busy) break;
+  }
+  for (storage::StreamId stream : log_->streams_to_move()) {
+    if (stream == Metadata::stream) metadata_->compact();
+    if (stream == facts_stream) write_facts(*log_, facts_);
+  }
+  host_->move_old_records();
+  log_->flush(wants_sync);
+}
+
+void Node::Impl::end_turn(base::Time now) {
+  now_ = now;
+  if (phase_ == NodePhase::failed || phase_ == NodePhase::stopped) return;
+  hand_over_vote();
+  work_turn();
+  advance_phase();
+}
+
+void Node::Impl::on_disk_done(storage::DiskToken token, base::Result<> result) {
+  storage::LogPosition before = log_->synced();
+  log_->on_disk_done(token, std::move(result));
+  if (log_->synced() == before) return;
+  metadata_->on_synced();
+  host_->on_synced();
+}
+
+Node::Node(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Node::~Node() = default;
+
+base::Result<std::unique_ptr<Node>> Node::start(NodeOptions options, storage::Disk& disk,
+                                                base::Random random, base::Time now) {
+  auto impl = std::make_unique<Impl>(std::move(options), disk, random, now);
+  TRY(impl->start());
+  return std::unique_ptr<Node>(new Node(std::move(impl)));
+}
+
+NodePhase Node::phase() const { return impl_->phase_; }
+const std::string& Node::failure() const { return impl_->failure_; }
+const std::string& Node::uuid() const { return impl_->facts_.uuid; }
+catalog::Incarnation Node::incarnation() const { return impl_->facts_.incarnation; }
+catalog::ConnectionId Node::make_connection_id() { return impl_->make_connection_id(); }
+
+void Node::tick(base::Time now) { impl_->tick(now); }
+base::Time Node::deadline() const { return impl_->deadline(); }
+void Node::end_turn(base::Time now) { impl_->end_turn(now); }
+
+std::vector<catalog::NodeName> Node::peers_to_dial() const { return impl_->peers_to_dial(); }
+void Node::on_link_up(const catalog::NodeName& peer, base::Time now) {
+  impl_->on_link_up(peer, now);
+}
+void Node::on_link_bytes(const catalog::NodeName& peer, base::ByteView bytes, base::Time now) {
+  impl_->on_link_bytes(peer, bytes, now);
+}
+void Node::on_link_down(const catalog::NodeName& peer, base::Time now) {
+  impl_->on_link_down(peer, now);
+}
+void Node::on_peer_dead(const catalog::NodeName& peer, base::Time now) {
+  impl_->on_peer_dead(peer, now);
+}
+std::vector<std::pair<catalog::NodeName, base::Bytes>> Node::take_frames() {
+  return impl_->take_frames();
+}
+std::vector<catalog::NodeName> Node::take_hang_ups() { return impl_->take_hang_ups(); }
+void Node::set_link_backlog(const catalog::NodeName& peer, std::size_t bytes) {
+  impl_->set_link_backlog(peer, bytes);
+}
+void Node::on_disk_done(storage::DiskToken token, base::Result<> result) {
+  impl_->on_disk_done(token, std::move(result));
+}
+void Node::request_stop(base::Time now) { impl_->request_stop(now); }
+
+void Node::propose(const catalog::Command& command, ProposeDone done) {
+  impl_->propose_with_deadline(command, std::move(done));
+}
+void Node::query(const catalog::NodeName& peer, base::Bytes request, QueryDone done) {
+  impl_->query(peer, std::move(request), std::move(done));
+}
+void Node::set_query_handler(QueryHandler handler) { impl_->query_handler_ = std::move(handler); }
+void Node::set_change_observer(std::function<void(const catalog::Change&)> observer) {
+  impl_->observer_ = std::move(observer);
+}
+
+std::vector<QueueStatus> Node::led_queues() const {
+  std::vector<QueueStatus> led;
+  for (const QueueHost::Led& queue : impl_->host_->led())
+    led.push_back({queue.queue, queue.state->counts(), queue.state->consumers()});
+  return led;
+}
+
+std::vector<catalog::NodeName> Node::running_members() const {
+  std::vector<catalog::NodeName> running;
+  for (const auto& [name, node] : catalog().nodes())
+    if (node.running) running.push_back(name);
+  return running;
+}
+
+std::vector<catalog::NodeName> Node::linked_members() const {
+  std::vector<catalog::NodeName> linked;
+  for (const auto& [name, node] : catalog().nodes())
+    if (name != node_name() && impl_->is_linked(name)) linked.push_back(name);
+  return linked;
+}
+
+bool Node::has_quorum() const { return impl_->metadata_->core().leader().has_value(); }
+
+}  // namespace warren::cluster

@@ -1,0 +1,176 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "base/time.h"
+#include "broker/channel.h"
+#include "broker/queue.h"
+#include "catalog/catalog.h"
+#include "storage/disk.h"
+#include "storage/log.h"
+
+namespace warren::cluster {
+
+enum class NodePhase {
+  starting,  ///< looking for the members that it needs
+  running,   ///< serves clients
+  stopping,  ///< hands over its leaderships
+  stopped,   ///< may be destroyed
+  failed,    ///< could not start or go on; failure() says why
+};
+
+struct NodeOptions {
+  catalog::NodeName name;
+  /// The guest user of a node that was never in a cluster; its hash needs a salt from outside.
+  catalog::User first_user;
+  /// Grows with each start; the node takes the larger of this and what its disk remembers.
+  catalog::Incarnation incarnation_floor;
+  base::Duration wait_for_members = std::chrono::seconds(30);
+  base::Duration stop_deadline = std::chrono::seconds(10);
+  base::Duration request_deadline = std::chrono::seconds(15);
+  /// A link that is silent for so long is cut; a member whose link stays cut that long without
+  /// proof of death counts as gone where a majority of voters agrees.
+  base::Duration link_silence = std::chrono::seconds(10);
+  base::Duration election_timeout = std::chrono::milliseconds(500);
+  storage::Log::Options log;
+};
+
+/// What a node's data directory says of its place in a cluster, read while it is stopped.
+struct NodeFacts {
+  std::string uuid;
+  catalog::NodeKind kind = catalog::NodeKind::disc;
+  /// All members, this node included, as it last knew them.
+  std::vector<catalog::NodeName> members;
+  /// The members with a vote when it last knew; without one of them running it can't start.
+  std::vector<catalog::NodeName> voters;
+  bool is_virgin = true;  ///< was never started or reset since
+};
+
+/// A queue as its leader sees it, for listings.
+struct QueueStatus {
+  catalog::QueueId queue;
+  broker::QueueCounts counts;
+  std::vector<broker::ConsumerInfo> consumers;
+};
+
+/// One running broker node: the catalog over Raft, the queues that it leads or replicates, and
+/// the channels of its clients. A deterministic machine: the server and the simulator feed it
+/// with time, link bytes and disk completions, and carry out what it puts out. One shard.
+///
+/// A turn: any number of calls, then `end_turn`, then take what it put out. Nothing is sent or
+/// written before end_turn, so one turn shares one write and one frame batch per peer.
+class Node final : public broker::Gateway {
+ public:
+  using ProposeDone = std::function<void(base::Result<catalog::Applied>)>;
+  using QueryDone = std::function<void(base::Result<base::Bytes>)>;
+  using QueryHandler = std::function<base::Bytes(base::ByteView)>;
+
+  /// Reads what the disk says of the node, while no Node runs over it.
+  static base::Result<NodeFacts> read_facts(storage::Disk& disk);
+  /// The next three change what a stopped node's disk says. Each gives the log that writes the
+  /// change: feed it with the disk's answers (on_disk_done) until it is_idle or failed, then drop
+  /// it.
+  /// Prepares an empty disk for a node that was accepted into a cluster by a member: the catalog
+  /// there has its name, kind and uuid.
+  static base::Result<std::unique_ptr<storage::Log>> prepare_joined(storage::Disk& disk,
+                                                                    const NodeFacts& facts);
+  /// The node is of that kind from its next start on; a member has put it into the catalog.
+  static base::Result<std::unique_ptr<storage::Log>> prepare_kind(storage::Disk& disk,
+                                                                  catalog::NodeKind kind);
+  /// The next start does not wait for other members (force_boot) and forgets those in `forget`
+  /// (forget_cluster_node --offline).
+  static base::Result<std::unique_ptr<storage::Log>> prepare_forced_boot(
+      storage::Disk& disk, std::vector<catalog::NodeName> forget);
+
+  /// Recovers from the disk; an error names what is wrong with it. The disk must outlive the node.
+  static base::Result<std::unique_ptr<Node>> start(NodeOptions options, storage::Disk& disk,
+                                                   base::Random random, base::Time now);
+  ~Node() override;
+
+  NodePhase phase() const;
+  const std::string& failure() const;
+  const std::string& uuid() const;
+  catalog::Incarnation incarnation() const;
+  /// A new, cluster-wide unique id for a client connection.
+  catalog::ConnectionId make_connection_id();
+
+  /// Time. `tick` may be called at any time and must be called when `deadline` is reached.
+  void tick(base::Time now);
+  base::Time deadline() const;
+  void end_turn(base::Time now);
+
+  /// Links. Each pair of members shares one authenticated, ordered byte stream, which the member
+  /// with the smaller name opens. What is under way when it breaks is lost.
+  std::vector<catalog::NodeName> peers_to_dial() const;
+  void on_link_up(const catalog::NodeName& peer, base::Time now);
+  void on_link_bytes(const catalog::NodeName& peer, base::ByteView bytes, base::Time now);
+  void on_link_down(const catalog::NodeName& peer, base::Time now);
+  /// Proof that the peer's application does not run: its process is gone (connection refused and
+  /// no name in epmd), or the process itself says so. Silence is no proof.
+  void on_peer_dead(const catalog::NodeName& peer, base::Time now);
+  /// What to send since the last call, one byte string per peer.
+  std::vector<std::pair<catalog::NodeName, base::Bytes>> take_frames();
+  /// Links to cut: silent, or refused.
+  std::vector<catalog::NodeName> take_hang_ups();
+  /// Bytes handed to the transport and not yet sent, so that replication to a slow peer waits.
+  void set_link_backlog(const catalog::NodeName& peer, std::size_t bytes);
+
+  void on_disk_done(storage::DiskToken token, base::Result<> result);
+
+  /// Hands over what it leads and leaves the running set; phase becomes stopped.
+  void request_stop(base::Time now);
+
+  /// Commands from outside channels (command line, HTTP, joins). `done` is called once.
+  void propose(const catalog::Command& command, ProposeDone done);
+  /// A request to the same handler on another running node, or on this one.
+  void query(const catalog::NodeName& peer, base::Bytes request, QueryDone done);
+  void set_query_handler(QueryHandler handler);
+
+  std::vector<QueueStatus> led_queues() const;
+  /// Called with each change of the catalog, after it was applied.
+  void set_change_observer(std::function<void(const catalog::Change&)> observer);
+  /// Members as Raft and the links see them, for cluster_status and logs.
+  std::vector<catalog::NodeName> running_members() const;
+  std::vector<catalog::NodeName> linked_members() const;
+  bool has_quorum() const;
+
+  // Gateway, see broker/channel.h.
+  const catalog::Catalog& catalog() const override;
+  const catalog::NodeName& node_name() const override;
+  broker::ChannelId open_channel(broker::ChannelEvents& events) override;
+  void close_channel(broker::ChannelId channel) override;
+  void publish(broker::ChannelId channel, broker::PublishSeq seq, const broker::Message& message,
+               std::span<const catalog::QueueId> queues) override;
+  bool is_congested(broker::ChannelId channel) const override;
+  void subscribe(broker::ChannelId channel, broker::RequestId request, catalog::QueueId queue,
+                 const broker::Subscription& subscription) override;
+  void unsubscribe(broker::ChannelId channel, broker::RequestId request,
+                   std::string_view consumer_tag) override;
+  void grant(broker::ChannelId channel, std::string_view consumer_tag,
+             std::uint32_t credit) override;
+  void limit_unacknowledged(broker::ChannelId channel, std::uint16_t limit) override;
+  void get(broker::ChannelId channel, broker::RequestId request, catalog::QueueId queue,
+           bool no_ack) override;
+  void settle(broker::ChannelId channel, catalog::QueueId queue, broker::Lease lease,
+              std::span<const broker::MessageIndex> messages, broker::Outcome outcome) override;
+  void sync(broker::ChannelId channel, broker::RequestId request) override;
+  void count(broker::ChannelId channel, broker::RequestId request,
+             catalog::QueueId queue) override;
+  void purge(broker::ChannelId channel, broker::RequestId request,
+             catalog::QueueId queue) override;
+  void delete_queue(broker::ChannelId channel, broker::RequestId request, catalog::QueueId queue,
+                    bool if_unused, bool if_empty) override;
+  void change(broker::ChannelId channel, broker::RequestId request,
+              const catalog::Command& command) override;
+
+ private:
+  class Impl;
+  explicit Node(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace warren::cluster

@@ -1,0 +1,137 @@
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "cluster/channels.h"
+#include "cluster/facts.h"
+#include "cluster/membership.h"
+#include "cluster/metadata.h"
+#include "cluster/node.h"
+#include "cluster/queue_host.h"
+
+namespace warren::cluster {
+
+/// What recovery reads from a node's log, apart from the queues.
+struct RecoveredNode {
+  std::optional<FactsRecord> facts;
+  raft::PersistentState raft;
+  storage::Recovered log;
+};
+
+/// Puts the parts of a node together: carries messages between them and the links, and lets them
+/// work until nothing is left to do in a turn.
+class Node::Impl final : public QueueContext {
+ public:
+  Impl(NodeOptions options, storage::Disk& disk, base::Random random, base::Time now);
+
+  base::Result<> start();
+
+  // QueueContext.
+  const NodeName& self() const override { return options_.name; }
+  const catalog::Catalog& catalog() const override { return metadata_->catalog(); }
+  void send(const NodeName& to, LinkMessage message) override;
+  bool is_linked(const NodeName& member) const override;
+  std::size_t link_backlog(const NodeName& member) const override;
+  void wake(QueueId queue) override { host_->wake(queue); }
+  void propose(const catalog::Command& command, Done done) override;
+
+  // Time and turns.
+  void tick(base::Time now);
+  base::Time deadline() const;
+  void end_turn(base::Time now);
+  void on_disk_done(storage::DiskToken token, base::Result<> result);
+  void request_stop(base::Time now);
+
+  void propose_with_deadline(const catalog::Command& command, ProposeDone done);
+  catalog::ConnectionId make_connection_id();
+
+  // Links, in node_links.cc.
+  std::vector<NodeName> peers_to_dial() const;
+  void on_link_up(const NodeName& peer, base::Time now);
+  void on_link_bytes(const NodeName& peer, base::ByteView bytes, base::Time now);
+  void on_link_down(const NodeName& peer, base::Time now);
+  void on_peer_dead(const NodeName& peer, base::Time now);
+  std::vector<std::pair<NodeName, base::Bytes>> take_frames();
+  std::vector<NodeName> take_hang_ups();
+  void set_link_backlog(const NodeName& peer, std::size_t bytes);
+  void query(const NodeName& peer, base::Bytes request, QueryDone done);
+
+  NodeOptions options_;
+  NodePhase phase_ = NodePhase::starting;
+  std::string failure_;
+  FactsRecord facts_;
+  std::uint64_t last_connection_ = 0;
+  std::unique_ptr<Metadata> metadata_;
+  std::unique_ptr<Membership> membership_;
+  std::unique_ptr<QueueHost> host_;
+  std::unique_ptr<Channels> channels_;
+  QueryHandler query_handler_;
+  std::function<void(const catalog::Change&)> observer_;
+
+ private:
+  struct Link {
+    LinkParser parser;
+    base::Bytes out;
+    std::size_t backlog = 0;
+    base::Time last_heard;
+    base::Time last_sent;
+    bool is_accepted = false;  ///< the peer said hello and is a member
+    catalog::Incarnation incarnation;
+  };
+  struct PendingQuery {
+    base::Time deadline;
+    NodeName peer;
+    QueryDone done;
+  };
+
+  base::Result<> make_parts(RecoveredNode recovered);
+  std::uint64_t id_base() const;
+  void make_first(RecoveredNode& recovered);
+  void on_changed(const std::vector<catalog::Change>& changes);
+  void update_members();
+  void advance_phase();
+  void begin_running();
+  void elect_forced();
+  void fail(std::string text);
+  std::string waiting_text() const;
+  std::size_t running_others() const;
+  void hand_over_vote();
+  void work_turn();
+
+  // node_links.cc
+  void on_message(const NodeName& peer, LinkMessage message);
+  void on_hello(const NodeName& peer, const Hello& hello);
+  std::optional<std::string> refusal(const NodeName& peer, const Hello& hello) const;
+  void on_query(const NodeName& peer, Query query);
+  void on_query_reply(const QueryReply& reply);
+  void tick_links(base::Time now);
+  base::Time links_deadline() const;
+
+  storage::Disk& disk_;
+  base::Random random_;
+  base::Time now_;
+  base::Time started_;
+  base::Time stop_by_ = base::never;
+  std::optional<base::Time> refused_since_;
+  std::string refusal_text_;
+  bool is_forced_ = false;
+  bool is_recovered_state_new_ = false;
+  bool is_down_applied_ = false;
+  std::unique_ptr<storage::Log> log_;
+  std::map<NodeName, Link> links_;
+  std::vector<NodeName> hang_ups_;
+  std::deque<std::pair<NodeName, LinkMessage>> inbox_;  ///< of this node to itself
+  std::uint64_t last_query_ = 0;
+  std::map<std::uint64_t, PendingQuery> queries_;
+};
+
+/// Reads everything but the queues' records, which go to `host` when it is not null.
+base::Result<RecoveredNode> recover_node(storage::Disk& disk, QueueHost* host);
+
+}  // namespace warren::cluster

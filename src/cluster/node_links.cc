@@ -1,0 +1,224 @@
+#include <algorithm>
+
+#include "base/log.h"
+#include "cluster/node_impl.h"
+
+namespace warren::cluster {
+
+void Node::Impl::send(const NodeName& to, LinkMessage message) {
+  if (to == options_.name) {
+    inbox_.emplace_back(to, std::move(message));
+    return;
+  }
+  auto link = links_.find(to);
+  if (link == links_.end()) return;
+  encode_link_message(link->second.out, message);
+}
+
+bool Node::Impl::is_linked(const NodeName& member) const {
+  auto link = links_.find(member);
+  return link != links_.end() && link->second.is_accepted;
+}
+
+std::size_t Node::Impl::link_backlog(const NodeName& member) const {
+  auto link = links_.find(member);
+  return link == links_.end() ? 0 : link->second.backlog + link->second.out.size();
+}
+
+void Node::Impl::set_link_backlog(const NodeName& peer, std::size_t bytes) {
+  auto link = links_.find(peer);
+  if (link == links_.end()) return;
+  bool was_large = link->second.backlog > 0;
+  link->second.backlog = bytes;
+  if (was_large && bytes == 0)
+    for (const QueueHost::Led& led : host_->led()) host_->wake(led.queue);
+}
+
+std::vector<NodeName> Node::Impl::peers_to_dial() const {
+  std::set<NodeName> peers(facts_.members.begin(), facts_.members.end());
+  if (phase_ == NodePhase::running || phase_ == NodePhase::stopping) peers.clear();
+  for (const auto& [name, node] : catalog().nodes()) peers.insert(name);
+  peers.erase(options_.name);
+  return {peers.begin(), peers.end()};
+}
+
+void Node::Impl::on_link_up(const NodeName& peer, base::Time now) {
+  now_ = now;
+  if (links_.contains(peer)) on_link_down(peer, now);
+  Link& link = links_[peer];
+  link.last_heard = link.last_sent = now;
+  send(peer, Hello{facts_.uuid, facts_.incarnation});
+}
+
+void Node::Impl::on_link_down(const NodeName& peer, base::Time now) {
+  now_ = now;
+  auto link = links_.find(peer);
+  if (link == links_.end()) return;
+  bool was_accepted = link->second.is_accepted;
+  links_.erase(link);
+  if (!was_accepted) return;
+  base::log_info("node {}: the link to {} is down", options_.name, peer);
+  membership_->on_link_down(peer, now);
+  metadata_->on_link_down(peer);
+  host_->on_link_down(peer);
+  channels_->refresh_all();
+  std::vector<QueryDone> lost;
+  std::erase_if(queries_, [&](auto& query) {
+    if (query.second.peer != peer) return false;
+    lost.push_back(std::move(query.second.done));
+    return true;
+  });
+  for (QueryDone& done : lost)
+    done(base::fail(base::ErrorCode::unavailable, "the link to " + peer + " broke"));
+}
+
+void Node::Impl::on_peer_dead(const NodeName& peer, base::Time now) {
+  now_ = now;
+  if (!links_.contains(peer)) membership_->on_dead(peer);
+}
+
+void Node::Impl::on_link_bytes(const NodeName& peer, base::ByteView bytes, base::Time now) {
+  now_ = now;
+  auto link = links_.find(peer);
+  if (link == links_.end()) return;
+  link->second.last_heard = now;
+  link->second.parser.feed(bytes);
+  // Handling a message may drop the link, so it is looked up again for each.
+  while ((link = links_.find(peer)) != links_.end()) {
+    auto message = link->second.parser.take();
+    if (!message) {
+      base::log_error("node {}: the link from {} is cut: {}", options_.name, peer,
+                      message.error().text);
+      hang_ups_.push_back(peer);
+      return on_link_down(peer, now);
+    }
+    if (!*message) return;
+    on_message(peer, std::move(**message));
+  }
+}
+
+void Node::Impl::on_message(const NodeName& peer, LinkMessage message) {
+  if (auto* hello = std::get_if<Hello>(&message)) return on_hello(peer, *hello);
+  if (auto* refused = std::get_if<HelloRefused>(&message)) {
+    if (!refused_since_) refused_since_ = now_;
+    refusal_text_ = refused->text;
+    return;
+  }
+  if (peer != options_.name && !is_linked(peer)) return;
+  std::visit(
+      [&]<typename T>(T& body) {
+        if constexpr (std::is_same_v<T, Leaving>)
+          membership_->on_leaving(peer);
+        else if constexpr (std::is_same_v<T, RaftFrame>)
+          metadata_->on_raft(peer, body);
+        else if constexpr (std::is_same_v<T, Propose>)
+          metadata_->on_propose(peer, membership_->incarnation(peer), body);
+        else if constexpr (std::is_same_v<T, Query>)
+          on_query(peer, std::move(body));
+        else if constexpr (std::is_same_v<T, QueryReply>)
+          on_query_reply(body);
+        else if constexpr (std::is_same_v<T, ToChannel>)
+          channels_->on_message(peer, std::move(body));
+        else if constexpr (requires { host_->on_message(peer, std::move(body)); })
+          host_->on_message(peer, std::move(body));
+      },
+      message);
+}
+
+std::optional<std::string> Node::Impl::refusal(const NodeName& peer, const Hello& hello) const {
+  // Only a node that is running knows who belongs to the cluster; a starting one reads the past.
+  if (phase_ == NodePhase::starting) return {};
+  const catalog::Node* node = catalog().find_node(peer);
+  if (node && node->uuid == hello.uuid) return {};
+  return "inconsistent_cluster: Node " + peer + " thinks it's clustered with node " +
+         options_.name + ", but " + options_.name + " disagrees";
+}
+
+void Node::Impl::on_hello(const NodeName& peer, const Hello& hello) {
+  auto link = links_.find(peer);
+  if (link == links_.end() || link->second.is_accepted) return;
+  if (auto text = refusal(peer, hello)) {
+    base::log_warning("node {}: {} is refused: it is not a member with its data directory",
+                      options_.name, peer);
+    send(peer, HelloRefused{*text});
+    return;  // the other side gives up, or its silence ends the link
+  }
+  link->second.is_accepted = true;
+  link->second.incarnation = hello.incarnation;
+  base::log_info("node {}: the link to {} is up", options_.name, peer);
+  membership_->on_linked(peer, hello, now_);
+  metadata_->on_link_up(peer);
+  host_->tick(now_);
+  channels_->refresh_all();
+}
+
+void Node::Impl::query(const NodeName& peer, base::Bytes request, QueryDone done) {
+  if (peer != options_.name && !is_linked(peer))
+    return done(base::fail(base::ErrorCode::unavailable, "node " + peer + " is not linked"));
+  std::uint64_t number = ++last_query_;
+  queries_.emplace(number, PendingQuery{now_ + options_.request_deadline, peer, std::move(done)});
+  send(peer, Query{number, std::move(request)});
+}
+
+void Node::Impl::on_query(const NodeName& peer, Query query) {
+  base::Bytes reply = query_handler_ ? query_handler_(query.request) : base::Bytes();
+  send(peer, QueryReply{query.number, std::move(reply)});
+}
+
+void Node::Impl::on_query_reply(const QueryReply& reply) {
+  auto query = queries_.find(reply.number);
+  if (query == queries_.end()) return;
+  QueryDone done = std::move(query->second.done);
+  queries_.erase(query);
+  done(reply.reply);
+}
+
+void Node::Impl::tick_links(base::Time now) {
+  std::vector<NodeName> silent;
+  for (auto& [peer, link] : links_) {
+    if (now >= link.last_heard + options_.link_silence) silent.push_back(peer);
+    if (now >= link.last_sent + options_.link_silence / 4 && link.is_accepted) send(peer, Ping{});
+  }
+  for (const NodeName& peer : silent) {
+    base::log_warning("node {}: nothing was heard from {} for {} s; the link is cut",
+                      options_.name, peer,
+                      std::chrono::duration_cast<std::chrono::seconds>(options_.link_silence)
+                          .count());
+    hang_ups_.push_back(peer);
+    on_link_down(peer, now);
+  }
+  std::vector<QueryDone> late;
+  std::erase_if(queries_, [&](auto& query) {
+    if (query.second.deadline > now) return false;
+    late.push_back(std::move(query.second.done));
+    return true;
+  });
+  for (QueryDone& done : late)
+    done(base::fail(base::ErrorCode::timeout, "the node did not answer in time"));
+}
+
+base::Time Node::Impl::links_deadline() const {
+  base::Time deadline = base::never;
+  for (const auto& [peer, link] : links_) {
+    deadline = std::min(deadline, link.last_heard + options_.link_silence);
+    if (link.is_accepted)
+      deadline = std::min(deadline, link.last_sent + options_.link_silence / 4);
+  }
+  for (const auto& [number, query] : queries_) deadline = std::min(deadline, query.deadline);
+  return deadline;
+}
+
+std::vector<std::pair<NodeName, base::Bytes>> Node::Impl::take_frames() {
+  std::vector<std::pair<NodeName, base::Bytes>> frames;
+  for (auto& [peer, link] : links_) {
+    if (link.out.empty()) continue;
+    link.last_sent = now_;
+    frames.emplace_back(peer, std::move(link.out));
+    link.out.clear();
+  }
+  return frames;
+}
+
+std::vector<NodeName> Node::Impl::take_hang_ups() { return std::exchange(hang_ups_, {}); }
+
+}  // namespace warren::cluster

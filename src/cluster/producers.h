@@ -1,0 +1,31 @@
+#pragma once
+
+#include <algorithm>
+#include <list>
+#include <unordered_map>
+#include <vector>
+
+#include "cluster/queue_entry.h"
+
+namespace warren::cluster {
+
+/// The highest publish that a queue has taken from each producer. Holds the `capacity` producers
+/// that published last; a publish of one that fell out counts as new.
+class Producers {
+ public:
+  static constexpr std::size_t capacity = 10'000;
+
+  void note(broker::ChannelId producer, broker::PublishSeq seq);
+  /// Whether that publish, or a later one of the producer, was taken already.
+  bool has_taken(broker::ChannelId producer, broker::PublishSeq seq) const;
+
+  /// From the longest silent to the latest.
+  std::vector<ProducerMark> marks() const { return {order_.begin(), order_.end()}; }
+  void assign(const std::vector<ProducerMark>& marks);
+
+ private:
+  std::list<ProducerMark> order_;
+  std::unordered_map<broker::ChannelId, std::list<ProducerMark>::iterator> places_;
+};
+
+}  // namespace warren::cluster

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <functional>
+
+#include "base/time.h"
+#include "catalog/catalog.h"
+#include "cluster/link_message.h"
+
+namespace warren::cluster {
+
+/// What the replicas of queues need of their node.
+class QueueContext {
+ public:
+  virtual ~QueueContext() = default;
+
+  virtual const NodeName& self() const = 0;
+  virtual const catalog::Catalog& catalog() const = 0;
+  /// Sends to a member, this node included. Messages to one member keep their order; they are
+  /// lost when the link is down or breaks.
+  virtual void send(const NodeName& to, LinkMessage message) = 0;
+  virtual bool is_linked(const NodeName& member) const = 0;
+  /// Bytes that wait for the link to that member.
+  virtual std::size_t link_backlog(const NodeName& member) const = 0;
+  /// Has the queue looked after before the turn ends.
+  virtual void wake(QueueId queue) = 0;
+  using Done = std::function<void(base::Result<catalog::Applied>)>;
+  virtual void propose(const catalog::Command& command, Done done) = 0;
+};
+
+}  // namespace warren::cluster

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <variant>
+#include <vector>
+
+#include "broker/channel.h"
+#include "catalog/names.h"
+
+/// The entries of a queue's log: what its leader ordered and its replicas repeat.
+namespace warren::cluster {
+
+using broker::MessageIndex;
+using catalog::Epoch;
+using catalog::NodeName;
+using catalog::QueueId;
+
+/// A message entered the queue. Producer and seq let a new leader recognise a publish that its
+/// predecessor had taken already.
+struct Enqueued {
+  broker::ChannelId producer;
+  broker::PublishSeq seq;
+  broker::Message message;
+  template <typename A>
+  void fields(A& a) { a(producer, seq, message); }
+};
+
+/// Messages left the queue for good.
+struct Settled {
+  std::vector<MessageIndex> messages;
+  template <typename A>
+  void fields(A& a) { a(messages); }
+};
+
+/// Everything up to there was delivered at least once.
+struct Delivered {
+  MessageIndex up_to;
+  template <typename A>
+  void fields(A& a) { a(up_to); }
+};
+
+/// Is durable when everything before it is; a transaction waits for one.
+struct Barrier {
+  template <typename A>
+  void fields(A&) {}
+};
+
+struct QueueEntry {
+  Epoch epoch;
+  MessageIndex index;
+  std::variant<Enqueued, Settled, Delivered, Barrier> what;
+
+  /// Whether the entry goes to the disk of a durable queue's replica at all.
+  bool is_written() const {
+    const auto* enqueued = std::get_if<Enqueued>(&what);
+    return !enqueued || enqueued->message.is_persistent();
+  }
+  /// Whether a replica of a durable queue acknowledges it only when it is synced.
+  bool waits_for_sync() const {
+    const auto* enqueued = std::get_if<Enqueued>(&what);
+    return enqueued ? enqueued->message.is_persistent() : std::holds_alternative<Barrier>(what);
+  }
+
+  template <typename A>
+  void fields(A& a) { a(epoch, index, what); }
+};
+
+/// From `start` on entries are of that epoch.
+struct EpochStart {
+  Epoch epoch;
+  MessageIndex start;
+  bool operator==(const EpochStart&) const = default;
+  template <typename A>
+  void fields(A& a) { a(epoch, start); }
+};
+
+/// The epochs of a log, oldest first.
+using EpochHistory = std::vector<EpochStart>;
+
+/// The last index up to which both logs hold the same entries, given that they do up to `common`.
+/// Within one epoch a leader never gives an index twice, so equal epochs mean equal entries.
+MessageIndex find_agreement(const EpochHistory& one, MessageIndex one_last,
+                            const EpochHistory& other, MessageIndex other_last,
+                            MessageIndex common);
+
+/// The highest publish of each producer that a queue has taken; bounded, the longest silent
+/// producers are forgotten.
+struct ProducerMark {
+  broker::ChannelId producer;
+  broker::PublishSeq seq;
+  template <typename A>
+  void fields(A& a) { a(producer, seq); }
+};
+
+}  // namespace warren::cluster

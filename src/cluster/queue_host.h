@@ -1,0 +1,82 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "cluster/queue_follower.h"
+#include "cluster/queue_leader.h"
+
+namespace warren::cluster {
+
+/// All replicas of queues on this node. It follows the catalog: makes and drops replicas, and
+/// lets each be led or follow as the catalog says. It does nothing before `activate`, because a
+/// catalog that is being read again after a restart tells of the past.
+class QueueHost {
+ public:
+  QueueHost(QueueContext& context, storage::Log& log);
+
+  /// Recovery: a record of a queue's stream, then finish.
+  void recover(storage::LogPosition position, storage::StreamId stream, std::uint8_t kind,
+               base::ByteView payload);
+  void finish_recovery();
+
+  /// The catalog is up to date with this node's own start: take up what it says.
+  void activate();
+  bool is_active() const { return is_active_; }
+  void on_change(const catalog::Change& change);
+
+  void on_message(const NodeName& from, FollowRequest message);
+  void on_message(const NodeName& from, FollowFrom message);
+  void on_message(const NodeName& from, SnapshotStart message);
+  void on_message(const NodeName& from, SnapshotChunk message);
+  void on_message(const NodeName& from, SnapshotEnd message);
+  void on_message(const NodeName& from, Append message);
+  void on_message(const NodeName& from, AppendAck message);
+  void on_message(const NodeName& from, ToQueue message);
+  void on_link_down(const NodeName& node);
+
+  void tick(base::Time now);
+  base::Time deadline() const;
+  void wake(QueueId queue) { awake_.insert(queue); }
+  bool is_awake() const { return !awake_.empty(); }
+  /// Looks after the queues that are awake and hands their entries to the log; call until nothing
+  /// is awake. True when a sync of the log is wanted.
+  bool work();
+  /// The log has synced more.
+  void on_synced();
+  /// Lets old files of the log go.
+  void move_old_records();
+
+  struct Led {
+    QueueId queue;
+    const broker::Queue* state;
+  };
+  std::vector<Led> led() const;
+  /// The replica of that queue on this node, or null.
+  const Replica* find(QueueId queue) const;
+
+ private:
+  struct Hosted {
+    std::unique_ptr<Replica> replica;
+    std::unique_ptr<QueueLeader> leader;
+    std::unique_ptr<QueueFollower> follower;
+  };
+
+  void place(QueueId queue);
+  void drop(QueueId queue);
+  Hosted* find_hosted(QueueId queue);
+  QueueFollower* follower_of(QueueId queue, const NodeName& leader);
+
+  QueueContext& context_;
+  storage::Log& log_;
+  std::map<QueueId, Hosted> hosted_;
+  std::set<QueueId> awake_;
+  std::set<QueueId> syncing_;  ///< wait for a sync of the log
+  std::set<QueueId> asking_;   ///< followers that are not attached
+  bool is_active_ = false;
+};
+
+}  // namespace warren::cluster

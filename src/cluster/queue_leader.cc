@@ -1,0 +1,468 @@
+#include "cluster/queue_leader.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "base/log.h"
+
+namespace warren::cluster {
+namespace {
+
+/// Entries or snapshot bytes in one message to a follower.
+constexpr std::size_t ship_bytes = 1 << 20;
+/// Nothing more is shipped to a follower whose link has that much waiting.
+constexpr std::size_t max_backlog = 8 << 20;
+/// A follower this close to the commit mark may be waited for.
+constexpr std::uint64_t near_entries = 5'000;
+constexpr std::size_t deliver_at_once = 10'000;
+
+std::size_t bytes_of(const QueueEntry& entry) {
+  if (const auto* enqueued = std::get_if<Enqueued>(&entry.what))
+    return enqueued->message.encoded().size() + 40;
+  if (const auto* settled = std::get_if<Settled>(&entry.what))
+    return settled->messages.size() * 8 + 24;
+  return 24;
+}
+
+}  // namespace
+
+QueueLeader::QueueLeader(QueueContext& context, Replica& replica, Epoch epoch)
+    : context_(context), replica_(replica), epoch_(epoch) {
+  // Messages that the former leader had delivered, or may have, are told apart by this flag only.
+  replica_.apply_all();
+  replica_.queue().mark_redelivered(replica_.last());
+  if (const catalog::Queue* queue = record())
+    described_ = "queue '" + queue->name.name + "' in vhost '" + queue->name.vhost + "'";
+}
+
+const catalog::Queue* QueueLeader::record() const {
+  return context_.catalog().find_queue(replica_.id());
+}
+
+bool QueueLeader::is_in_sync(const NodeName& node) const {
+  const catalog::Queue* queue = record();
+  return queue && std::ranges::find(queue->in_sync, node) != queue->in_sync.end();
+}
+
+bool QueueLeader::is_alone() const {
+  const catalog::Queue* queue = record();
+  if (!queue || queue->in_sync.size() > 1) return false;
+  return std::ranges::none_of(followers_, [](auto& f) { return f.second.is_required; });
+}
+
+MessageIndex QueueLeader::deliverable() const {
+  return is_alone() ? replica_.last() : replica_.commit();
+}
+
+// Requests of channels.
+
+void QueueLeader::on_request(const NodeName& from, ToQueue message) {
+  if (message.epoch != epoch_) {
+    context_.send(from, ToChannel{message.channel, message.queue, message.lease, NotLeading{}});
+    return;
+  }
+  if (!attach(from, message)) return;
+  std::visit([&](const auto& request) { handle(message, request); }, message.request);
+  context_.wake(replica_.id());
+}
+
+bool QueueLeader::attach(const NodeName& from, const ToQueue& to) {
+  auto [place, is_new] = attachments_.try_emplace(to.channel, Attachment{from, to.lease});
+  if (is_new) return true;
+  if (to.lease < place->second.lease) return false;
+  if (to.lease > place->second.lease) {
+    replica_.queue().drop_channel(to.channel);
+    place->second = {from, to.lease};
+  }
+  return true;
+}
+
+void QueueLeader::detach(ChannelId channel) {
+  replica_.queue().drop_channel(channel);
+  attachments_.erase(channel);
+  std::erase_if(gets_, [&](const PendingGet& get) { return get.channel == channel; });
+  delete_if_unused();
+}
+
+void QueueLeader::tell(ChannelId channel, Lease lease, QueueEvent event) {
+  auto attachment = attachments_.find(channel);
+  if (attachment == attachments_.end() || attachment->second.lease != lease) return;
+  context_.send(attachment->second.node,
+                ToChannel{channel, replica_.id(), lease, std::move(event)});
+}
+
+void QueueLeader::reply(const ToQueue& to, RequestId request, base::Result<broker::Reply> result) {
+  if (!request) return;
+  RepliedBy replied{request, {}, {}, 0, 0};
+  if (result) {
+    replied.messages = result->messages;
+    replied.consumers = result->consumers;
+  } else {
+    replied.error = result.error().code;
+    replied.error_text = result.error().text;
+  }
+  tell(to.channel, to.lease, std::move(replied));
+}
+
+void QueueLeader::order(std::variant<Enqueued, Settled, Delivered, Barrier> what) {
+  replica_.append_applied(QueueEntry{epoch_, replica_.last().next(), std::move(what)});
+  context_.wake(replica_.id());
+}
+
+void QueueLeader::handle(const ToQueue& to, const PublishTo& publish) {
+  if (!replica_.producers().has_taken(to.channel, publish.seq)) {
+    order(Enqueued{to.channel, publish.seq, publish.message});
+    replica_.queue().put(replica_.last(), publish.message, false);
+    confirms_.emplace(replica_.last(), PendingConfirm{to.channel, to.lease, publish.seq});
+    return;
+  }
+  // Sent again after a failover: it is in the log already, perhaps not committed.
+  MessageIndex index = replica_.commit();
+  for (const QueueEntry& entry : replica_.entries()) {
+    const auto* enqueued = std::get_if<Enqueued>(&entry.what);
+    if (enqueued && enqueued->producer == to.channel && enqueued->seq == publish.seq)
+      index = entry.index;
+  }
+  confirms_.emplace(index, PendingConfirm{to.channel, to.lease, publish.seq});
+}
+
+void QueueLeader::handle(const ToQueue& to, const SubscribeTo& subscribe) {
+  auto subscribed = replica_.queue().subscribe(to.channel, subscribe.subscription);
+  if (subscribe.request) {
+    if (subscribed)
+      reply(to, subscribe.request, broker::Reply{});
+    else
+      reply(to, subscribe.request,
+            base::fail(subscribed.error().code, described_ + " " + subscribed.error().text));
+  } else if (!subscribed) {
+    tell(to.channel, to.lease, CancelledBy{subscribe.subscription.consumer_tag});
+  }
+}
+
+void QueueLeader::handle(const ToQueue& to, const UnsubscribeFrom& unsubscribe) {
+  replica_.queue().unsubscribe(to.channel, unsubscribe.consumer_tag);
+  reply(to, unsubscribe.request, broker::Reply{});
+  delete_if_unused();
+}
+
+void QueueLeader::handle(const ToQueue& to, const GrantTo& grant) {
+  replica_.queue().grant(to.channel, grant.consumer_tag, grant.credit);
+}
+
+void QueueLeader::handle(const ToQueue& to, const LimitTo& limit) {
+  replica_.queue().limit_unacknowledged(to.channel, limit.limit);
+}
+
+void QueueLeader::handle(const ToQueue& to, const GetFrom& get) {
+  gets_.push_back({to.channel, to.lease, get, replica_.last()});
+}
+
+void QueueLeader::handle(const ToQueue& to, const SettleTo& settle) {
+  std::vector<MessageIndex> gone;
+  replica_.queue().settle(to.channel, settle.messages, settle.outcome, gone);
+  settle_for_good(std::move(gone));
+}
+
+void QueueLeader::settle_for_good(std::vector<MessageIndex> gone) {
+  if (!gone.empty()) order(Settled{std::move(gone)});
+}
+
+void QueueLeader::handle(const ToQueue& to, const SyncTo& sync) {
+  order(Barrier{});
+  syncs_.emplace(replica_.last(), PendingSync{to.channel, to.lease, sync.request});
+}
+
+void QueueLeader::handle(const ToQueue& to, const CountFrom& count) {
+  broker::QueueCounts counts = replica_.queue().counts();
+  reply(to, count.request, broker::Reply{counts.ready, counts.consumers, {}});
+}
+
+void QueueLeader::handle(const ToQueue& to, const PurgeFrom& purge) {
+  std::vector<MessageIndex> gone;
+  replica_.queue().purge(gone);
+  std::uint64_t count = gone.size();
+  settle_for_good(std::move(gone));
+  reply(to, purge.request, broker::Reply{count, 0, {}});
+}
+
+void QueueLeader::handle(const ToQueue& to, const DeleteFrom& remove) {
+  broker::QueueCounts counts = replica_.queue().counts();
+  if (remove.if_unused && counts.consumers > 0)
+    return reply(to, remove.request,
+                 base::fail(base::ErrorCode::precondition_failed, described_ + " in use"));
+  if (remove.if_empty && counts.ready > 0)
+    return reply(to, remove.request,
+                 base::fail(base::ErrorCode::precondition_failed, described_ + " not empty"));
+  const NodeName node = attachments_.at(to.channel).node;
+  // The leader may be gone by the time of the answer, with its queue.
+  context_.propose(catalog::DeleteQueue{replica_.id()},
+                   [&context = context_, node, channel = to.channel, queue = to.queue,
+                    lease = to.lease, request = remove.request,
+                    count = counts.ready](base::Result<catalog::Applied> result) {
+                     RepliedBy replied{request, {}, {}, count, 0};
+                     if (!result && result.error().code != base::ErrorCode::not_found) {
+                       replied.error = result.error().code;
+                       replied.error_text = result.error().text;
+                     }
+                     context.send(node, ToChannel{channel, queue, lease, std::move(replied)});
+                   });
+}
+
+void QueueLeader::handle(const ToQueue& to, const Detach&) { detach(to.channel); }
+
+void QueueLeader::delete_if_unused() {
+  const catalog::Queue* queue = record();
+  if (is_deleting_ || !queue || !queue->auto_delete || !replica_.queue().had_consumers() ||
+      replica_.queue().counts().consumers > 0)
+    return;
+  is_deleting_ = true;
+  context_.propose(catalog::DeleteQueue{replica_.id()}, [](auto) {});
+}
+
+void QueueLeader::on_link_down(const NodeName& node) {
+  auto follower = followers_.find(node);
+  if (follower != followers_.end()) {
+    if (follower->second.is_required)
+      follower->second.is_attached = follower->second.is_tailing = false;
+    else
+      followers_.erase(follower);
+  }
+  std::vector<ChannelId> gone;
+  for (const auto& [channel, attachment] : attachments_)
+    if (attachment.node == node) gone.push_back(channel);
+  for (ChannelId channel : gone) detach(channel);
+  context_.wake(replica_.id());
+}
+
+// Replication.
+
+void QueueLeader::on_follow(const NodeName& from, const FollowRequest& request) {
+  if (request.epoch != epoch_) return;  // it asks again when it knows better
+  const catalog::Queue* queue = record();
+  if (!queue) return;
+  Follower& follower = followers_[from];
+  bool is_undecided = follower.is_required && follower.proposal && !follower.proposal->is_answered;
+  bool was_required = follower.is_required;
+  Follower fresh;
+  fresh.placement_version = queue->placement_version;
+  fresh.is_attached = true;
+  fresh.is_required = was_required;
+  fresh.proposal = follower.proposal;
+  context_.wake(replica_.id());
+
+  MessageIndex agreed = find_agreement(replica_.epochs(), replica_.last(), request.epochs,
+                                       request.last, request.commit);
+  if ((is_in_sync(from) || was_required) && request.is_usable &&
+      agreed >= replica_.discarded()) {
+    follower = fresh;
+    follower.is_tailing = true;
+    follower.sent = agreed;
+    context_.send(from, FollowFrom{replica_.id(), epoch_, agreed});
+  } else if (is_in_sync(from)) {
+    // Its copy must be replaced, so it must not count any more while that is done.
+    followers_.erase(from);
+    expel(from);
+  } else if (!is_undecided) {
+    follower = fresh;
+    follower.is_required = false;
+    start_snapshot(from, follower);
+  }
+}
+
+std::shared_ptr<QueueLeader::Proposal> QueueLeader::propose(const catalog::Command& command) {
+  auto proposal = std::make_shared<Proposal>();
+  context_.propose(command, [&context = context_, id = replica_.id(), proposal](auto) {
+    proposal->is_answered = true;
+    context.wake(id);
+  });
+  return proposal;
+}
+
+void QueueLeader::expel(const NodeName& node) {
+  std::shared_ptr<Proposal>& proposal = expelling_[node];
+  if (!proposal || proposal->is_answered)
+    proposal = propose(catalog::RemoveInSync{replica_.id(), epoch_, node});
+}
+
+void QueueLeader::start_snapshot(const NodeName& node, Follower& follower) {
+  follower.snapshot_last = replica_.last();
+  follower.sent = MessageIndex{};
+  context_.send(node, SnapshotStart{replica_.id(), epoch_});
+}
+
+void QueueLeader::on_ack(const NodeName& from, const AppendAck& ack) {
+  auto follower = followers_.find(from);
+  if (ack.epoch != epoch_ || follower == followers_.end()) return;
+  follower->second.acked = std::max(follower->second.acked, ack.acked);
+  follower->second.has_acked = true;
+  context_.wake(replica_.id());
+}
+
+void QueueLeader::on_catalog_changed() {
+  const catalog::Queue* queue = record();
+  if (!queue) return;
+  std::erase_if(expelling_, [this](const auto& entry) { return !is_in_sync(entry.first); });
+  for (auto& [name, follower] : followers_) {
+    // A proposal of another placement version is refused, so nobody has to wait for it.
+    bool is_settled = follower.placement_version != queue->placement_version;
+    if (is_settled || is_in_sync(name)) follower.is_required = false;
+    if (is_settled) follower.proposal.reset();
+    follower.placement_version = queue->placement_version;
+  }
+  context_.wake(replica_.id());
+}
+
+void QueueLeader::commit() {
+  const catalog::Queue* queue = record();
+  if (!queue) return;
+  MessageIndex commit = replica_.acked();
+  for (const NodeName& member : queue->in_sync) {
+    if (member == context_.self()) continue;
+    auto follower = followers_.find(member);
+    bool is_known = follower != followers_.end();
+    commit = std::min(commit, is_known ? follower->second.acked : MessageIndex{});
+  }
+  for (const auto& [name, follower] : followers_)
+    if (follower.is_required) commit = std::min(commit, follower.acked);
+  if (commit > replica_.commit()) replica_.set_commit(commit);
+}
+
+void QueueLeader::confirm() {
+  std::map<std::pair<ChannelId, Lease>, std::vector<PublishSeq>> ready;
+  auto end = confirms_.upper_bound(replica_.commit());
+  for (auto confirm = confirms_.begin(); confirm != end; ++confirm)
+    ready[{confirm->second.channel, confirm->second.lease}].push_back(confirm->second.seq);
+  confirms_.erase(confirms_.begin(), end);
+  for (auto& [to, publishes] : ready)
+    tell(to.first, to.second, ConfirmedBy{std::move(publishes)});
+}
+
+void QueueLeader::answer_gets() {
+  while (!gets_.empty()) {
+    PendingGet& get = gets_.front();
+    auto got = replica_.queue().get(get.channel, get.get.no_ack, deliverable());
+    bool is_final = got || replica_.queue().counts().ready == 0 || deliverable() >= get.wait_for;
+    if (!is_final) return;
+    GotFrom event{get.get.request, {}, replica_.queue().counts().ready};
+    if (got) {
+      if (got->index > replica_.delivered()) order(Delivered{got->index});
+      if (get.get.no_ack) settle_for_good({got->index});
+      event.delivery = DeliveredBy{{}, got->index, got->redelivered, std::move(got->message)};
+    }
+    tell(get.channel, get.lease, std::move(event));
+    gets_.pop_front();
+  }
+}
+
+void QueueLeader::answer_syncs() {
+  auto end = syncs_.upper_bound(replica_.commit());
+  for (auto sync = syncs_.begin(); sync != end; ++sync)
+    tell(sync->second.channel, sync->second.lease, RepliedBy{sync->second.request, {}, {}, 0, 0});
+  syncs_.erase(syncs_.begin(), end);
+}
+
+void QueueLeader::deliver() {
+  std::vector<broker::Queue::Outgoing> outgoing;
+  replica_.queue().deliver(deliverable(), deliver_at_once, outgoing);
+  if (outgoing.size() == deliver_at_once) context_.wake(replica_.id());
+  std::vector<MessageIndex> gone;
+  MessageIndex highest = replica_.delivered();
+  for (broker::Queue::Outgoing& item : outgoing) {
+    highest = std::max(highest, item.index);
+    if (item.no_ack) gone.push_back(item.index);
+    auto attachment = attachments_.find(item.channel);
+    ASSERT(attachment != attachments_.end());
+    tell(item.channel, attachment->second.lease,
+         DeliveredBy{std::move(item.consumer_tag), item.index, item.redelivered,
+                     std::move(item.message)});
+  }
+  if (highest > replica_.delivered()) order(Delivered{highest});
+  settle_for_good(std::move(gone));
+}
+
+void QueueLeader::ship_entries(const NodeName& node, Follower& follower) {
+  if (context_.link_backlog(node) > max_backlog) return;
+  const auto& entries = replica_.entries();
+  auto next = std::ranges::upper_bound(entries, follower.sent, {}, &QueueEntry::index);
+  while (next != entries.end()) {
+    Append append{replica_.id(), epoch_, follower.sent, replica_.commit(), {}};
+    for (std::size_t bytes = 0; next != entries.end() && bytes < ship_bytes; ++next) {
+      bytes += bytes_of(*next);
+      append.entries.push_back(*next);
+    }
+    follower.sent = append.entries.back().index;
+    context_.send(node, std::move(append));
+  }
+}
+
+void QueueLeader::ship_snapshot(const NodeName& node, Follower& follower) {
+  if (context_.link_backlog(node) > max_backlog) return;
+  SnapshotChunk chunk{replica_.id(), epoch_, {}};
+  std::size_t bytes = 0;
+  replica_.queue().for_each_message(
+      follower.sent.next(), [&](MessageIndex index, const broker::Message& message) {
+        if (index > follower.snapshot_last || bytes >= ship_bytes) return false;
+        chunk.messages.push_back({index, message});
+        bytes += message.encoded().size() + 16;
+        return true;
+      });
+  if (!chunk.messages.empty()) {
+    follower.sent = chunk.messages.back().index;
+    context_.send(node, std::move(chunk));
+    context_.wake(replica_.id());
+    return;
+  }
+  SnapshotEnd end{replica_.id(), epoch_, follower.snapshot_last, replica_.delivered(), {}, {}};
+  for (const EpochStart& start : replica_.epochs())
+    if (start.start <= follower.snapshot_last) end.epochs.push_back(start);
+  end.producers = replica_.producers().marks();
+  context_.send(node, std::move(end));
+  follower.is_tailing = true;
+  follower.sent = follower.snapshot_last;
+}
+
+void QueueLeader::admit(const NodeName& node, Follower& follower) {
+  bool is_waiting = follower.proposal && !follower.proposal->is_answered;
+  if (!follower.is_tailing || !follower.has_acked || is_waiting || is_in_sync(node)) return;
+  const catalog::Queue* queue = record();
+  if (!queue || std::ranges::find(queue->replicas, node) == queue->replicas.end()) return;
+  // The snapshot holds what was applied here, and that must not be taken back.
+  if (replica_.commit() < follower.snapshot_last) return;
+  if (follower.acked.value + near_entries < replica_.commit().value) return;
+  follower.is_required = true;
+  if (follower.acked < replica_.commit()) return;
+  follower.proposal = propose(
+      catalog::AddInSync{replica_.id(), epoch_, node, follower.placement_version});
+}
+
+void QueueLeader::ship() {
+  for (auto& [node, follower] : followers_) {
+    if (!follower.is_attached) continue;
+    if (!follower.is_tailing) ship_snapshot(node, follower);
+    if (follower.is_tailing) {
+      ship_entries(node, follower);
+      admit(node, follower);
+    }
+  }
+}
+
+void QueueLeader::discard() {
+  MessageIndex up_to = replica_.commit();
+  for (const auto& [node, follower] : followers_)
+    if (follower.is_attached)
+      up_to = std::min(up_to, follower.is_tailing ? follower.sent : follower.snapshot_last);
+  replica_.discard(up_to);
+}
+
+void QueueLeader::advance() {
+  if (!record()) return;
+  commit();
+  confirm();
+  answer_syncs();
+  answer_gets();
+  deliver();
+  ship();
+  discard();
+}
+
+}  // namespace warren::cluster

@@ -1,0 +1,161 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "broker/channel.h"
+#include "cluster/queue_entry.h"
+
+/// What a channel and the leader of a queue say to each other, on one node or between two.
+namespace warren::cluster {
+
+using broker::ChannelId;
+using broker::Lease;
+using broker::PublishSeq;
+using broker::RequestId;
+
+// From a channel to a queue's leader.
+
+struct PublishTo {
+  PublishSeq seq;
+  broker::Message message;
+  template <typename A>
+  void fields(A& a) { a(seq, message); }
+};
+struct SubscribeTo {
+  RequestId request;  ///< zero: a subscription that is made again after a failover
+  broker::Subscription subscription;
+  template <typename A>
+  void fields(A& a) {
+    broker::Subscription& s = subscription;
+    a(request, s.consumer_tag, s.no_ack, s.exclusive, s.cancel_on_failover, s.prefetch,
+      s.priority, s.credit, s.arguments);
+  }
+};
+struct UnsubscribeFrom {
+  RequestId request;
+  std::string consumer_tag;
+  template <typename A>
+  void fields(A& a) { a(request, consumer_tag); }
+};
+struct GrantTo {
+  std::string consumer_tag;
+  std::uint32_t credit = 0;
+  template <typename A>
+  void fields(A& a) { a(consumer_tag, credit); }
+};
+struct LimitTo {
+  std::uint16_t limit = 0;
+  template <typename A>
+  void fields(A& a) { a(limit); }
+};
+struct GetFrom {
+  RequestId request;
+  bool no_ack = false;
+  template <typename A>
+  void fields(A& a) { a(request, no_ack); }
+};
+struct SettleTo {
+  broker::Outcome outcome{};
+  std::vector<MessageIndex> messages;
+  template <typename A>
+  void fields(A& a) { a(outcome, messages); }
+};
+struct SyncTo {
+  RequestId request;
+  template <typename A>
+  void fields(A& a) { a(request); }
+};
+struct CountFrom {
+  RequestId request;
+  template <typename A>
+  void fields(A& a) { a(request); }
+};
+struct PurgeFrom {
+  RequestId request;
+  template <typename A>
+  void fields(A& a) { a(request); }
+};
+struct DeleteFrom {
+  RequestId request;
+  bool if_unused = false;
+  bool if_empty = false;
+  template <typename A>
+  void fields(A& a) { a(request, if_unused, if_empty); }
+};
+/// The channel has ended, or starts over: what it holds goes back to the queue.
+struct Detach {
+  template <typename A>
+  void fields(A&) {}
+};
+using QueueRequest =
+    std::variant<PublishTo, SubscribeTo, UnsubscribeFrom, GrantTo, LimitTo, GetFrom, SettleTo,
+                 SyncTo, CountFrom, PurgeFrom, DeleteFrom, Detach>;
+struct ToQueue {
+  QueueId queue;
+  Epoch epoch;
+  ChannelId channel;
+  Lease lease;
+  QueueRequest request;
+  template <typename A>
+  void fields(A& a) { a(queue, epoch, channel, lease, request); }
+};
+
+// From a queue's leader to a channel.
+
+struct ConfirmedBy {
+  std::vector<PublishSeq> publishes;
+  template <typename A>
+  void fields(A& a) { a(publishes); }
+};
+struct DeliveredBy {
+  std::string consumer_tag;
+  MessageIndex index;
+  bool redelivered = false;
+  broker::Message message;
+  template <typename A>
+  void fields(A& a) { a(consumer_tag, index, redelivered, message); }
+};
+struct GotFrom {
+  RequestId request;
+  std::optional<DeliveredBy> delivery;
+  std::uint64_t remaining = 0;
+  template <typename A>
+  void fields(A& a) { a(request, delivery, remaining); }
+};
+struct RepliedBy {
+  RequestId request;
+  std::optional<base::ErrorCode> error;
+  std::string error_text;
+  std::uint64_t messages = 0;
+  std::uint64_t consumers = 0;
+  template <typename A>
+  void fields(A& a) { a(request, error, error_text, messages, consumers); }
+};
+/// The consumer could not be made again.
+struct CancelledBy {
+  std::string consumer_tag;
+  template <typename A>
+  void fields(A& a) { a(consumer_tag); }
+};
+/// This node does not lead the queue in the epoch that was asked for, or the lease is not current:
+/// the channel attaches again when it knows better.
+struct NotLeading {
+  template <typename A>
+  void fields(A&) {}
+};
+using QueueEvent =
+    std::variant<ConfirmedBy, DeliveredBy, GotFrom, RepliedBy, CancelledBy, NotLeading>;
+struct ToChannel {
+  ChannelId channel;
+  QueueId queue;
+  Lease lease;
+  QueueEvent event;
+  template <typename A>
+  void fields(A& a) { a(channel, queue, lease, event); }
+};
+
+}  // namespace warren::cluster

@@ -1,0 +1,132 @@
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "broker/queue.h"
+#include "cluster/link_message.h"
+#include "cluster/producers.h"
+#include "cluster/queue_entry.h"
+#include "storage/log.h"
+
+namespace warren::cluster {
+
+/// One node's copy of a queue: the messages after all applied entries, the entries after those,
+/// and both in the node's write-ahead log when the queue is durable (docs/formats/queue.md).
+///
+/// A follower applies an entry when its leader says that it is committed, so what it applied is
+/// never taken back. A leader applies at once. Entries stay in memory until `discard`.
+class Replica {
+ public:
+  /// `log` must outlive the replica. The replica is empty and usable.
+  Replica(QueueId id, bool is_durable, storage::Log& log);
+
+  /// Recovery: each record of its stream in order, then finish.
+  void recover(storage::LogPosition position, std::uint8_t kind, base::ByteView payload);
+  void finish_recovery();
+
+  QueueId id() const { return id_; }
+  bool is_durable() const { return is_durable_; }
+  /// False when what is here is only part of a snapshot.
+  bool is_usable() const { return is_usable_; }
+  MessageIndex last() const { return last_; }
+  MessageIndex commit() const { return commit_; }
+  MessageIndex delivered() const { return delivered_; }
+  const EpochHistory& epochs() const { return epochs_; }
+  const Producers& producers() const { return producers_; }
+  broker::Queue& queue() { return queue_; }
+  const broker::Queue& queue() const { return queue_; }
+  /// In order of their indexes, which may have gaps after a restart.
+  const std::deque<QueueEntry>& entries() const { return entries_; }
+  /// Entries up to there are not in entries() any more.
+  MessageIndex discarded() const { return discarded_; }
+  MessageIndex applied() const { return applied_; }
+
+  /// Adds an entry with an index above last().
+  void append(QueueEntry entry);
+  /// Adds an entry that its leader has applied to queue() already.
+  void append_applied(QueueEntry entry);
+  /// Takes the commit mark to `commit`, or to last() if that is less, and applies up to it.
+  void apply_committed(MessageIndex commit);
+  /// Applies everything: the log becomes the truth (promotion).
+  void apply_all();
+  /// The leader's mark; applies nothing.
+  void set_commit(MessageIndex commit);
+  /// Drops the entries after `agreed`, which must not be applied.
+  void cut(MessageIndex agreed);
+  /// Forgets entries up to `up_to` that are applied: nobody will ask for them.
+  void discard(MessageIndex up_to);
+
+  void start_snapshot();
+  void add_snapshot(std::vector<SnapshotMessage> messages);
+  void finish_snapshot(SnapshotEnd end);
+
+  /// Hands the entries of this turn to the log, in one record. True when a sync is wanted.
+  bool write();
+  /// Everything up to there is as safe here as it will get.
+  MessageIndex acked();
+  bool is_waiting_for_sync() const { return !unsynced_.empty(); }
+
+  /// Writes again what is still needed from before `target`, so that old files can go.
+  void move(storage::LogPosition target);
+  /// Drops everything from the log; the queue is deleted.
+  void forget();
+
+  /// The streams of queues in the log.
+  static storage::StreamId stream_of(QueueId id) { return {id.value + first_stream}; }
+  static bool is_queue_stream(storage::StreamId stream) { return stream.value >= first_stream; }
+  static QueueId queue_of(storage::StreamId stream) { return {stream.value - first_stream}; }
+
+ private:
+  static constexpr std::uint64_t first_stream = 16;
+
+  /// A record in the log and the indexes of the messages in it.
+  struct Chunk {
+    storage::LogPosition position;
+    MessageIndex first;
+    MessageIndex last;
+  };
+  struct Unsynced {
+    storage::LogPosition position;
+    MessageIndex first;  ///< the first entry in the record that waits for the sync
+  };
+
+  void apply(const QueueEntry& entry);
+  void apply_up_to(MessageIndex limit);
+  void note_epoch(Epoch epoch, MessageIndex index);
+  void write_header();
+  void keep(std::vector<SnapshotMessage>& batch);
+  void recover_entries(storage::LogPosition position, base::ByteView payload);
+  void recover_kept(storage::LogPosition position, base::ByteView payload);
+  void recover_header(base::ByteView payload);
+  void put(MessageIndex index, const broker::Message& message);
+
+  QueueId id_;
+  bool is_durable_;
+  storage::Log& log_;
+  storage::StreamId stream_;
+
+  broker::Queue queue_;
+  std::deque<QueueEntry> entries_;
+  MessageIndex discarded_;
+  MessageIndex applied_;
+  MessageIndex commit_;
+  MessageIndex last_;
+  MessageIndex delivered_;
+  EpochHistory epochs_;
+  Producers producers_;
+  bool is_usable_ = true;
+
+  MessageIndex written_;
+  std::deque<Unsynced> unsynced_;
+  std::deque<Chunk> chunks_;
+  storage::LogPosition header_;
+  bool has_header_ = false;
+  bool wants_sync_ = false;
+  /// During recovery messages come in any order; empty afterwards.
+  std::unique_ptr<std::map<MessageIndex, broker::Message>> recovering_;
+};
+
+}  // namespace warren::cluster
