@@ -1,0 +1,171 @@
+// /api/users, /api/permissions and /api/whoami.
+#include "broker/password.h"
+#include "catalog/pattern.h"
+#include "management/http_call.h"
+
+namespace warren::management {
+namespace {
+
+void whoami(const HttpCall& call) {
+  const catalog::User* user = call.catalog().find_user(call.user);
+  call.answer_json(
+      JsonObject{{"name", text_json(call.user)}, {"tags", texts_json(user->tags)}});
+}
+
+JsonObject user_json(const catalog::User& user) {
+  return {{"name", text_json(user.name)},
+          {"password_hash", text_json(broker::encode_base64(user.password_hash))},
+          {"hashing_algorithm", text_json(user.hashing_algorithm)},
+          {"tags", texts_json(user.tags)},
+          {"limits", JsonObject{}}};
+}
+
+void list_users(const HttpCall& call) {
+  JsonArray list;
+  for (const auto& [name, user] : call.catalog().users()) list.push_back(user_json(user));
+  call.answer_list(std::move(list));
+}
+
+bool has_permissions(const HttpCall& call, std::string_view user) {
+  for (const auto& [key, permission] : call.catalog().permissions())
+    if (permission.user == user) return true;
+  return false;
+}
+
+void users_without_permissions(const HttpCall& call) {
+  JsonArray list;
+  for (const auto& [name, user] : call.catalog().users())
+    if (!has_permissions(call, name)) list.push_back(user_json(user));
+  call.answer_list(std::move(list));
+}
+
+void show_user(const HttpCall& call) {
+  const catalog::User* user = call.catalog().find_user(call.path[0]);
+  if (!user) return call.not_found();
+  call.answer_json(user_json(*user));
+}
+
+/// The password's hash, made here or given; answers 400 and gives empty for a bad one.
+std::optional<std::string> read_hash(const HttpCall& call, const JsonObject& body) {
+  if (body.contains("password_hash")) {
+    if (auto hash = broker::decode_base64(member_text(body, "password_hash")))
+      return std::move(*hash);
+    call.bad_request("password_hash is no base64");
+    return std::nullopt;
+  }
+  const std::string password = member_text(body, "password");
+  if (password.empty()) return std::string();
+  auto hash = broker::make_password_hash(
+      password, call.operations->secure_random(broker::password_salt_bytes));
+  if (hash) return std::move(*hash);
+  call.answer_failure(hash.error());
+  return std::nullopt;
+}
+
+// Changing a user takes two steps; the second is proposed when the first has been applied.
+void change_user(const HttpCall& call, catalog::User user) {
+  catalog::SetPassword first{user.name, user.password_hash, user.hashing_algorithm};
+  catalog::SetUserTags second{user.name, user.tags};
+  call.operations->propose(first, [call, second](base::Result<catalog::Applied> done) {
+    if (!done) return call.answer_failure(done.error());
+    call.propose(second, 204);
+  });
+}
+
+void put_user(const HttpCall& call) {
+  constexpr std::string_view needed[] = {"tags"};
+  auto body = call.object_body();
+  if (!body || !call.has_members(*body, needed)) return;
+  auto hash = read_hash(call, *body);
+  if (!hash) return;
+  catalog::User user;
+  user.name = call.path[0];
+  user.password_hash = std::move(*hash);
+  user.hashing_algorithm =
+      member_text(*body, "hashing_algorithm", broker::default_hashing_algorithm);
+  if (!broker::is_hashing_algorithm(user.hashing_algorithm))
+    return call.bad_request("hashing_algorithm is not known");
+  user.tags = tags_from(body->if_contains("tags"));
+  if (call.catalog().find_user(user.name)) return change_user(call, std::move(user));
+  call.propose(catalog::AddUser{std::move(user)}, 201);
+}
+
+void delete_user(const HttpCall& call) {
+  if (!call.catalog().find_user(call.path[0])) return call.not_found();
+  call.propose(catalog::DeleteUser{call.path[0]}, 204);
+}
+
+JsonObject permission_json(const catalog::Permission& permission) {
+  return {{"user", text_json(permission.user)},
+          {"vhost", text_json(permission.vhost)},
+          {"configure", text_json(permission.configure)},
+          {"write", text_json(permission.write)},
+          {"read", text_json(permission.read)}};
+}
+
+template <typename Wanted>
+void permissions_of(const HttpCall& call, Wanted wanted) {
+  JsonArray list;
+  for (const auto& [key, permission] : call.catalog().permissions())
+    if (wanted(permission)) list.push_back(permission_json(permission));
+  call.answer_list(std::move(list));
+}
+
+void list_permissions(const HttpCall& call) {
+  permissions_of(call, [](const catalog::Permission&) { return true; });
+}
+void user_permissions(const HttpCall& call) {
+  if (!call.catalog().find_user(call.path[0])) return call.not_found();
+  permissions_of(call, [&](const catalog::Permission& p) { return p.user == call.path[0]; });
+}
+void vhost_permissions(const HttpCall& call) {
+  permissions_of(call, [&](const catalog::Permission& p) { return p.vhost == call.path[0]; });
+}
+
+void show_permission(const HttpCall& call) {
+  const catalog::Permission* found = call.catalog().find_permission(call.path[1], call.path[0]);
+  if (!found) return call.not_found();
+  call.answer_json(permission_json(*found));
+}
+
+void put_permission(const HttpCall& call) {
+  constexpr std::string_view needed[] = {"configure", "write", "read"};
+  auto body = call.object_body();
+  if (!body || !call.has_members(*body, needed)) return;
+  if (!call.catalog().find_user(call.path[1]) || !call.catalog().find_vhost(call.path[0]))
+    return call.bad_request("vhost_or_user_not_found");
+  for (std::string_view name : needed)
+    if (!catalog::Pattern::compile(member_text(*body, name)))
+      return call.bad_request(std::string(name) + " is no regular expression");
+  const bool is_new = !call.catalog().find_permission(call.path[1], call.path[0]);
+  call.propose(catalog::SetPermission{{call.path[1], call.path[0], member_text(*body, "configure"),
+                                       member_text(*body, "write"), member_text(*body, "read")}},
+               is_new ? 201 : 204);
+}
+
+void delete_permission(const HttpCall& call) {
+  if (!call.catalog().find_permission(call.path[1], call.path[0])) return call.not_found();
+  call.propose(catalog::ClearPermission{call.path[1], call.path[0]}, 204);
+}
+
+constexpr HttpPower administrator = HttpPower::administrator;
+constexpr HttpRoute entries[] = {
+    {"GET", "whoami", HttpPower::management, whoami},
+    {"GET", "users", administrator, list_users},
+    {"GET", "users/without-permissions", administrator, users_without_permissions},
+    {"GET", "users/*", administrator, show_user},
+    {"PUT", "users/*", administrator, put_user},
+    {"DELETE", "users/*", administrator, delete_user},
+    {"GET", "users/*/permissions", administrator, user_permissions},
+    {"GET", "permissions", administrator, list_permissions},
+    {"GET", "permissions/*/*", administrator, show_permission},
+    {"PUT", "permissions/*/*", administrator, put_permission},
+    {"DELETE", "permissions/*/*", administrator, delete_permission},
+    {"GET", "vhosts/*/permissions", administrator, vhost_permissions, true},
+};
+
+}  // namespace
+
+std::span<const HttpRoute> user_routes() { return entries; }
+
+}  // namespace warren::management
