@@ -1,0 +1,216 @@
+#include "server/amqp_clients.h"
+
+#include "base/log.h"
+#include "base/random.h"
+
+namespace warren::server {
+namespace {
+
+session::amqp091::Limits limits_of(const Configuration& configuration) {
+  session::amqp091::Limits limits;
+  limits.channel_max = configuration.channel_max;
+  limits.frame_max = configuration.frame_max;
+  limits.heartbeat_s = configuration.heartbeat_s;
+  limits.max_message_size = configuration.max_message_size;
+  limits.handshake_timeout = std::chrono::milliseconds(configuration.handshake_timeout_ms);
+  return limits;
+}
+
+session::amqp091::PeerInfo peer_of(const net::TcpStream& stream) {
+  const auto& remote = stream.remote();
+  const auto& local = stream.local();
+  return {remote.address, remote.port, local.address, local.port, remote.is_loopback};
+}
+
+}  // namespace
+
+/// One socket and the session over it.
+class AmqpClients::Client final : public net::StreamEvents {
+ public:
+  Client(AmqpClients& owner, ClientId id, std::unique_ptr<net::TcpStream> socket,
+         catalog::ConnectionId connection_id, base::Time now)
+      : id(id),
+        stream(std::move(socket)),
+        connection(owner.environment_, peer_of(*stream), connection_id, now),
+        owner_(owner) {
+    stream->start(*this);
+  }
+
+  void on_bytes(base::ByteView bytes) override {
+    GatewayTap::Scope scope(owner_.tap_, id);
+    connection.feed(bytes, owner_.shard_.now());
+    // More may be on the way in this very turn; the end of the turn looks closer.
+    if (!connection.wants_input()) stream->set_reading(false);
+    owner_.mark_ready(id);
+  }
+  void on_drained() override { owner_.mark_ready(id); }
+  void on_closed(const std::string&) override {
+    GatewayTap::Scope scope(owner_.tap_, id);
+    connection.on_peer_closed(owner_.shard_.now());
+    owner_.mark_ready(id);
+  }
+
+  ClientId id;
+  std::unique_ptr<net::TcpStream> stream;
+  session::amqp091::Connection connection;
+  base::Time noted_deadline = base::never;
+  bool is_ready = false;
+  std::size_t pending_before = 0;  ///< output that waited when we last looked
+
+ private:
+  AmqpClients& owner_;
+};
+
+AmqpClients::AmqpClients(net::Shard& shard, cluster::Node& node,
+                         const Configuration& configuration)
+    : shard_(shard),
+      node_(node),
+      tap_(node, [this](ClientId id) { mark_ready(id); }),
+      router_(node.catalog()),
+      authorizer_(node.catalog()),
+      environment_{tap_, router_, authorizer_, base::secure_random_bytes,
+                   limits_of(configuration),
+                   {configuration.loopback_users.begin(), configuration.loopback_users.end()}} {}
+
+AmqpClients::~AmqpClients() = default;
+
+base::Result<> AmqpClients::listen(const ListenAddress& address) {
+  TRY_ASSIGN(auto listener,
+             net::Listener::open(shard_, {address.address, address.port, 128},
+                                 [this](auto stream) { adopt(std::move(stream)); }));
+  listeners_.push_back(std::move(listener));
+  return {};
+}
+
+std::vector<net::Endpoint> AmqpClients::listeners() const {
+  std::vector<net::Endpoint> endpoints;
+  for (const auto& listener : listeners_) endpoints.push_back(listener->local());
+  return endpoints;
+}
+
+void AmqpClients::adopt(std::unique_ptr<net::TcpStream> stream) {
+  auto connection_id = node_.make_connection_id();
+  ClientId id = connection_id.value;
+  GatewayTap::Scope scope(tap_, id);
+  auto client =
+      std::make_unique<Client>(*this, id, std::move(stream), connection_id, shard_.now());
+  if (!block_reason_.empty()) client->connection.block(block_reason_);
+  clients_.emplace(id, std::move(client));
+  mark_ready(id);
+}
+
+void AmqpClients::mark_ready(ClientId id) {
+  auto at = clients_.find(id);
+  if (at == clients_.end() || at->second->is_ready) return;
+  at->second->is_ready = true;
+  ready_.push_back(id);
+}
+
+void AmqpClients::flush(base::Time now) {
+  flushing_.swap(ready_);
+  for (ClientId id : flushing_) {
+    auto at = clients_.find(id);
+    if (at == clients_.end()) continue;
+    at->second->is_ready = false;
+    GatewayTap::Scope scope(tap_, id);
+    if (flush_client(*at->second, now)) continue;
+    deadlines_.erase({at->second->noted_deadline, id});
+    clients_.erase(at);
+  }
+  flushing_.clear();
+}
+
+bool AmqpClients::flush_client(Client& client, base::Time now) {
+  auto& connection = client.connection;
+  connection.tick(now);
+  connection.flush_turn();
+  base::Bytes& output = connection.output();
+  bool has_output = !output.empty();
+  if (has_output) {
+    client.stream->send(std::exchange(output, {}));
+    client.stream->flush();
+  }
+  std::size_t pending = client.stream->pending();
+  if (has_output || pending != client.pending_before) connection.on_output_drained(pending);
+  client.pending_before = pending;
+  if (connection.wants_close() == session::amqp091::Connection::CloseStyle::reset &&
+      client.stream->is_open()) {
+    client.stream->reset_when_sent();
+    connection.on_peer_closed(now);
+  }
+  if (connection.is_finished()) return false;
+  client.stream->set_reading(connection.wants_input());
+  // What was drained may have been answered at once.
+  if (!connection.output().empty()) mark_ready(client.id);
+  note_deadline(client);
+  return true;
+}
+
+void AmqpClients::note_deadline(Client& client) {
+  base::Time deadline = client.connection.deadline();
+  if (deadline == client.noted_deadline) return;
+  deadlines_.erase({client.noted_deadline, client.id});
+  client.noted_deadline = deadline;
+  if (deadline != base::never) deadlines_.emplace(deadline, client.id);
+}
+
+void AmqpClients::tick(base::Time now) {
+  for (const auto& [deadline, id] : deadlines_) {
+    if (deadline > now) break;
+    mark_ready(id);
+  }
+}
+
+base::Time AmqpClients::deadline() const {
+  return deadlines_.empty() ? base::never : deadlines_.begin()->first;
+}
+
+void AmqpClients::shutdown(const std::string& reason, base::Time now) {
+  listeners_.clear();
+  for (auto& [id, client] : clients_) {
+    GatewayTap::Scope scope(tap_, id);
+    client->connection.shutdown(reason, now);
+    mark_ready(id);
+  }
+}
+
+void AmqpClients::set_blocked(const std::string& reason) {
+  block_reason_ = reason;
+  for (auto& [id, client] : clients_) {
+    client->connection.block(reason);
+    mark_ready(id);
+  }
+}
+
+void AmqpClients::set_unblocked() {
+  block_reason_.clear();
+  for (auto& [id, client] : clients_) {
+    client->connection.unblock();
+    mark_ready(id);
+  }
+}
+
+std::vector<session::amqp091::ConnectionInfo> AmqpClients::connections() const {
+  std::vector<session::amqp091::ConnectionInfo> infos;
+  for (const auto& [id, client] : clients_) infos.push_back(client->connection.info());
+  return infos;
+}
+
+std::vector<session::amqp091::ChannelInfo> AmqpClients::channels() const {
+  std::vector<session::amqp091::ChannelInfo> infos;
+  for (const auto& [id, client] : clients_)
+    for (auto& info : client->connection.channels()) infos.push_back(std::move(info));
+  return infos;
+}
+
+bool AmqpClients::close_connection(catalog::ConnectionId connection, const std::string& reason,
+                                   base::Time now) {
+  auto at = clients_.find(connection.value);
+  if (at == clients_.end()) return false;
+  GatewayTap::Scope scope(tap_, at->first);
+  at->second->connection.shutdown(reason, now);
+  mark_ready(at->first);
+  return true;
+}
+
+}  // namespace warren::server

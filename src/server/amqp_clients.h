@@ -1,0 +1,76 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "cluster/node.h"
+#include "net/listener.h"
+#include "server/configuration.h"
+#include "server/gateway_tap.h"
+#include "session/connection.h"
+
+namespace warren::server {
+
+/// The AMQP 0-9-1 listeners of a running node and the connections that they accepted. Made when
+/// the node runs, destroyed before it.
+class AmqpClients {
+ public:
+  /// `node` must outlive this.
+  AmqpClients(net::Shard& shard, cluster::Node& node, const Configuration& configuration);
+  ~AmqpClients();
+
+  /// Opens one listener more; an error names the port.
+  base::Result<> listen(const ListenAddress& address);
+  std::vector<net::Endpoint> listeners() const;
+
+  /// Hands what the connections gathered to their sockets, and gives the node what follows from
+  /// it. To be called before and after the node's end_turn, for as long as `has_ready`.
+  void flush(base::Time now);
+  bool has_ready() const { return !ready_.empty(); }
+  void tick(base::Time now);
+  base::Time deadline() const;
+
+  /// Closes the listeners and asks all clients to go; see session's `shutdown`.
+  void shutdown(const std::string& reason, base::Time now);
+  bool empty() const { return clients_.empty(); }
+  std::size_t count() const { return clients_.size(); }
+
+  /// An alarm of this node or of another one is on: publishers are not read any more.
+  void set_blocked(const std::string& reason);
+  void set_unblocked();
+
+  std::vector<session::amqp091::ConnectionInfo> connections() const;
+  std::vector<session::amqp091::ChannelInfo> channels() const;
+  bool close_connection(catalog::ConnectionId connection, const std::string& reason,
+                        base::Time now);
+  broker::Authorizer& authorizer() { return authorizer_; }
+  broker::Router& router() { return router_; }
+
+ private:
+  class Client;
+  using ClientId = GatewayTap::Owner;
+
+  void adopt(std::unique_ptr<net::TcpStream> stream);
+  void mark_ready(ClientId id);
+  /// False when the client is gone.
+  bool flush_client(Client& client, base::Time now);
+  void note_deadline(Client& client);
+
+  net::Shard& shard_;
+  cluster::Node& node_;
+  GatewayTap tap_;
+  broker::Router router_;
+  broker::Authorizer authorizer_;
+  session::amqp091::Environment environment_;
+  std::vector<std::unique_ptr<net::Listener>> listeners_;
+  std::map<ClientId, std::unique_ptr<Client>> clients_;
+  std::vector<ClientId> ready_;
+  std::vector<ClientId> flushing_;
+  std::set<std::pair<base::Time, ClientId>> deadlines_;
+  std::string block_reason_;  ///< empty: no alarm
+};
+
+}  // namespace warren::server

@@ -1,0 +1,250 @@
+#include "server/application.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ctime>
+
+#include "base/log.h"
+#include "broker/password.h"
+#include "server/node_directory.h"
+
+namespace warren::server {
+namespace {
+
+using management::AppState;
+
+constexpr std::string_view shutdown_reason =
+    "broker forced connection closure with reason 'shutdown'";
+/// How long clients may take to answer connection.close when the application stops.
+constexpr std::chrono::milliseconds goodbye_patience(500);
+/// Rounds of clients and node in one turn; the rest waits for the next, after the sockets.
+constexpr int max_rounds = 4;
+constexpr std::uint16_t default_amqp_port = 5672;
+
+std::uint64_t random_number() {
+  return base::ByteReader(base::secure_random_bytes(8)).u64();
+}
+
+}  // namespace
+
+Application::Application(net::Shard& shard, const Settings& settings)
+    : shard_(shard), settings_(settings) {}
+
+Application::~Application() { tear_down(); }
+
+void Application::set_observer(std::function<void(AppState)> observer) {
+  observer_ = std::move(observer);
+}
+
+void Application::set_query_handler(cluster::Node::QueryHandler handler) {
+  query_handler_ = std::move(handler);
+}
+
+void Application::set_state(AppState state) {
+  state_ = state;
+  if (observer_) observer_(state);
+}
+
+void Application::start(Done done) {
+  if (state_ == AppState::running) return done({});
+  if (state_ == AppState::stopping)
+    return done(base::fail(base::ErrorCode::not_allowed, "the application is stopping"));
+  start_waiters_.push_back(std::move(done));
+  if (state_ == AppState::starting) return;
+  failure_.clear();
+  if (auto made = make_node(); !made) return become_failed(made.error().text);
+  set_state(AppState::starting);
+}
+
+base::Result<> Application::make_node() {
+  TRY_ASSIGN(disk_, FileDisk::open(shard_, log_directory(settings_.environment), *this));
+  TRY_ASSIGN(auto options, node_options());
+  TRY_ASSIGN(node_, cluster::Node::start(std::move(options), *disk_,
+                                         base::Random(random_number()), shard_.now()));
+  if (query_handler_) node_->set_query_handler(query_handler_);
+  const Environment& environment = settings_.environment;
+  links_ = std::make_unique<Links>(
+      shard_,
+      Caller{environment.node_name, settings_.cookie, environment.host, environment.epmd_port},
+      *this);
+  return {};
+}
+
+base::Result<cluster::NodeOptions> Application::node_options() const {
+  const Configuration& configuration = settings_.configuration;
+  cluster::NodeOptions options;
+  options.name = settings_.environment.node_name;
+  options.incarnation_floor = {static_cast<std::uint64_t>(std::time(nullptr))};
+  options.wait_for_members = std::chrono::milliseconds(configuration.wait_for_members_ms);
+  options.log.salt = random_number();
+  options.first_user.name = configuration.default_user;
+  options.first_user.tags = configuration.default_user_tags;
+  TRY_ASSIGN(options.first_user.password_hash,
+             broker::make_password_hash(configuration.default_pass,
+                                        base::secure_random_bytes(broker::password_salt_bytes)));
+  return options;
+}
+
+void Application::stop(Done done) {
+  if (state_ == AppState::stopped) return done({});
+  stop_waiters_.push_back(std::move(done));
+  if (state_ == AppState::stopping) return;
+  if (state_ == AppState::failed) return finish_stopping(shard_.now());
+  base::log_info("stopping the application");
+  set_state(AppState::stopping);
+  base::Time now = shard_.now();
+  clients_deadline_ = now + goodbye_patience;
+  if (clients_) clients_->shutdown(std::string(shutdown_reason), now);
+  node_->request_stop(now);
+}
+
+std::pair<net::Admission, std::string> Application::admission() const {
+  const std::string& name = settings_.environment.node_name;
+  switch (state_) {
+    case AppState::starting:
+    case AppState::running: return {net::Admission::accepted, {}};
+    case AppState::stopping: return {net::Admission::refused, fmt::format("{} is stopping", name)};
+    default:
+      return {net::Admission::application_stopped,
+              fmt::format("the application of {} is stopped", name)};
+  }
+}
+
+void Application::adopt_link(Acquaintance acquaintance) {
+  if (links_) links_->adopt(std::move(acquaintance));
+}
+
+bool Application::end_turn(base::Time now) {
+  if (!node_) return false;
+  for (int round = 0; round < max_rounds && node_; ++round) {
+    if (clients_) clients_->flush(now);
+    node_->end_turn(now);
+    disk_->flush();
+    serve_links(now);
+    follow_phase(now);
+    if (!clients_ || !clients_->has_ready()) break;
+  }
+  return clients_ && clients_->has_ready();
+}
+
+void Application::tick(base::Time now) {
+  if (node_ && node_->deadline() <= now) node_->tick(now);
+  if (clients_) clients_->tick(now);
+}
+
+base::Time Application::deadline() const {
+  base::Time earliest = base::never;
+  if (node_) earliest = std::min(earliest, node_->deadline());
+  if (clients_) earliest = std::min(earliest, clients_->deadline());
+  if (state_ == AppState::stopping) earliest = std::min(earliest, clients_deadline_);
+  return earliest;
+}
+
+void Application::serve_links(base::Time) {
+  for (auto& [peer, bytes] : node_->take_frames()) links_->send(peer, std::move(bytes));
+  for (const auto& peer : node_->take_hang_ups()) links_->hang_up(peer);
+  for (const auto& [peer, bytes] : links_->backlogs()) node_->set_link_backlog(peer, bytes);
+  auto to_dial = node_->peers_to_dial();
+  // The member with the smaller name opens the link; the other one only asks what became of it.
+  std::vector<catalog::NodeName> to_probe;
+  auto linked = node_->linked_members();
+  for (const auto& member : node_->running_members())
+    if (member < node_->node_name() &&
+        std::find(linked.begin(), linked.end(), member) == linked.end())
+      to_probe.push_back(member);
+  links_->set_wanted(to_dial, to_probe);
+}
+
+void Application::follow_phase(base::Time now) {
+  switch (node_->phase()) {
+    case cluster::NodePhase::starting: return;
+    case cluster::NodePhase::running:
+      if (state_ == AppState::starting) become_running();
+      return;
+    case cluster::NodePhase::stopping: return;
+    case cluster::NodePhase::stopped:
+      if (state_ == AppState::stopping) finish_stopping(now);
+      return;
+    case cluster::NodePhase::failed:
+      if (state_ == AppState::stopping) return finish_stopping(now);
+      return become_failed(node_->failure());
+  }
+}
+
+void Application::become_running() {
+  clients_ = std::make_unique<AmqpClients>(shard_, *node_, settings_.configuration);
+  if (auto opened = open_listeners(); !opened) {
+    std::string text = opened.error().text;
+    clients_.reset();
+    return become_failed(std::move(text));
+  }
+  set_state(AppState::running);
+  for (Done& done : std::exchange(start_waiters_, {})) done({});
+}
+
+base::Result<> Application::open_listeners() {
+  const Environment& environment = settings_.environment;
+  const Configuration& configuration = settings_.configuration;
+  std::vector<ListenAddress> addresses;
+  if (environment.node_port || !environment.node_ip_address.empty()) {
+    addresses.push_back({environment.node_ip_address,
+                         environment.node_port.value_or(default_amqp_port)});
+  } else {
+    addresses = configuration.amqp_listeners.value_or(
+        std::vector<ListenAddress>{{{}, default_amqp_port}});
+  }
+  for (const ListenAddress& address : addresses) {
+    TRY(clients_->listen(address));
+    base::log_info("started TCP listener on {}:{}",
+                   address.address.empty() ? "[::]" : address.address, address.port);
+  }
+  return {};
+}
+
+void Application::become_failed(std::string text) {
+  bool was_serving = state_ == AppState::running;
+  tear_down();
+  failure_ = std::move(text);
+  base::log_error("{}", failure_);
+  set_state(AppState::failed);
+  for (Done& done : std::exchange(start_waiters_, {}))
+    done(base::fail(base::ErrorCode::unavailable, failure_));
+  if (was_serving) base::log_error("the application of this node has ended");
+}
+
+void Application::finish_stopping(base::Time now) {
+  if (clients_ && !clients_->empty() && now < clients_deadline_) return;
+  tear_down();
+  base::log_info("the application is stopped");
+  set_state(AppState::stopped);
+  for (Done& done : std::exchange(start_waiters_, {}))
+    done(base::fail(base::ErrorCode::unavailable, "the application was stopped"));
+  for (Done& done : std::exchange(stop_waiters_, {})) done({});
+}
+
+void Application::tear_down() {
+  clients_.reset();
+  links_.reset();
+  node_.reset();
+  disk_.reset();
+  clients_deadline_ = base::never;
+}
+
+void Application::on_link_up(const catalog::NodeName& peer) {
+  if (node_) node_->on_link_up(peer, shard_.now());
+}
+void Application::on_link_bytes(const catalog::NodeName& peer, base::ByteView bytes) {
+  if (node_) node_->on_link_bytes(peer, bytes, shard_.now());
+}
+void Application::on_link_down(const catalog::NodeName& peer) {
+  if (node_) node_->on_link_down(peer, shard_.now());
+}
+void Application::on_peer_dead(const catalog::NodeName& peer) {
+  if (node_) node_->on_peer_dead(peer, shard_.now());
+}
+void Application::on_disk_done(storage::DiskToken token, base::Result<> result) {
+  if (node_) node_->on_disk_done(token, std::move(result));
+}
+
+}  // namespace warren::server

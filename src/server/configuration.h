@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/log.h"
+#include "base/result.h"
+#include "codec/erlang_args.h"
+
+namespace warren::server {
+
+struct ListenAddress {
+  std::string address;  ///< empty: all
+  std::uint16_t port = 0;
+  bool operator==(const ListenAddress&) const = default;
+};
+
+/// What rabbitmq.conf, rabbitmq.config and start arguments say. Later sources win.
+struct Configuration {
+  /// Empty optional: the default port on all addresses. An empty list: none.
+  std::optional<std::vector<ListenAddress>> amqp_listeners;
+  ListenAddress management{{}, 15672};
+  std::optional<std::uint16_t> dist_port;
+  std::set<std::string, std::less<>> loopback_users = {"guest"};
+
+  std::uint16_t heartbeat_s = 60;
+  std::uint16_t channel_max = 2047;
+  std::uint32_t frame_max = 131072;
+  std::uint64_t max_message_size = 134217728;
+  std::uint32_t handshake_timeout_ms = 10000;
+  std::uint32_t wait_for_members_ms = 30000;
+
+  std::string default_user = "guest";
+  std::string default_pass = "guest";
+  std::string default_vhost = "/";
+  std::vector<std::string> default_user_tags = {"administrator"};
+  std::string cluster_name;  ///< empty: the node's own name
+
+  base::LogLevel log_level = base::LogLevel::info;
+  bool log_to_console = false;
+  std::string log_file;  ///< log.file, when it is a name
+
+  double memory_watermark = 0.4;             ///< a share of the memory
+  std::uint64_t memory_watermark_bytes = 0;  ///< when set, instead of the share
+  std::uint64_t disk_free_limit = 50'000'000;
+
+  /// Keys that RabbitMQ knows and this node has no use for; for the log.
+  std::vector<std::string> unused_keys;
+};
+
+/// Reads "key = value" lines into `configuration`. An error is invalid_argument, with the file's
+/// name and the line: for a key that nobody knows, and for a value that makes no sense.
+base::Result<> read_conf(std::string_view text, std::string_view file_name,
+                         Configuration& configuration);
+/// Reads the classic format: one Erlang list of {app, [{key, value}]}. Settings of other
+/// applications than rabbit and rabbitmq_management are passed over.
+base::Result<> read_classic_config(std::string_view text, std::string_view file_name,
+                                   Configuration& configuration);
+/// Applies start arguments: `-rabbitmq_management listener [{port,15672}]`.
+base::Result<> apply_settings(const std::vector<codec::erlang::AppSetting>& settings,
+                              Configuration& configuration);
+
+/// Reads those files, each by its suffix.
+base::Result<Configuration> read_config_files(const std::vector<std::filesystem::path>& files);
+
+/// "50MB", "1GiB", "1000": bytes.
+std::optional<std::uint64_t> parse_size(std::string_view text);
+
+}  // namespace warren::server

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "net/shard.h"
+#include "net/worker.h"
+#include "storage/disk.h"
+
+namespace warren::server {
+
+/// The files of one directory, named by sixteen hexadecimal digits and ".log". A thread of its
+/// own writes and syncs; answers come through the shard's mailbox.
+class FileDisk final : public storage::Disk {
+ public:
+  /// Makes the directory when it is missing. `events` must outlive the disk; it hears of requests
+  /// in the shard's turns.
+  static base::Result<std::unique_ptr<FileDisk>> open(net::Shard& shard,
+                                                      const std::filesystem::path& directory,
+                                                      storage::DiskEvents& events);
+  /// Waits for what was requested; `events` hears nothing any more.
+  ~FileDisk() override;
+
+  void write(storage::FileId file, std::uint64_t offset, base::Bytes data, bool sync_after,
+             storage::DiskToken token) override;
+  void sync(storage::FileId file, storage::DiskToken token) override;
+  void remove(storage::FileId file, storage::DiskToken token) override;
+  base::Result<std::vector<storage::FileId>> list() override;
+  base::Result<base::Bytes> read(storage::FileId file) override;
+
+  /// Starts what was requested since the last call; to be called at the end of each turn.
+  void flush() { worker_->flush(); }
+  /// Waits for what was requested and tells the first failure. Nothing can be requested after.
+  base::Result<> finish();
+
+  /// Removes all files of such a directory, durably. For a node that forgets everything.
+  static base::Result<> wipe(const std::filesystem::path& directory);
+
+ private:
+  struct Target;
+  class Files;
+  FileDisk(net::Shard& shard, std::shared_ptr<Files> files, storage::DiskEvents& events);
+  void request(storage::DiskToken token, std::function<base::Result<>(Files&)> work);
+
+  std::shared_ptr<net::Mailbox> mailbox_;
+  std::shared_ptr<Target> target_;
+  std::shared_ptr<Files> files_;
+  std::unique_ptr<net::Worker> worker_;
+};
+
+}  // namespace warren::server
