@@ -1,0 +1,60 @@
+// Virtual hosts and policies.
+#include <fmt/format.h>
+
+#include "cli/invocation.h"
+
+namespace warren::cli {
+namespace {
+
+using Banner = std::string (*)(const Arguments&, const std::string&);
+
+}  // namespace
+
+std::vector<CommandSpec> vhost_commands() {
+  const std::string_view group = "Virtual hosts";
+  const Banner add = [](const Arguments& arguments, const std::string&) {
+    return fmt::format("Adding vhost \"{}\" ...", arguments.positional[0]);
+  };
+  const Banner remove = [](const Arguments& arguments, const std::string&) {
+    return fmt::format("Deleting vhost \"{}\" ...", arguments.positional[0]);
+  };
+  return {
+      {"add_vhost", group,
+       "add_vhost <vhost> [--description <description> --tags \"<tag1>,<tag2>,<...>\"]",
+       "Creates a virtual host", 1, 1,
+       {{"description", OptionKind::text}, {"tags", OptionKind::text}}, true, add},
+      {"delete_vhost", group, "delete_vhost <vhost>",
+       "Deletes a virtual host with all that it holds", 1, 1, {}, true, remove},
+  };
+}
+
+std::vector<CommandSpec> policy_commands() {
+  const std::string_view group = "Policies";
+  const Banner set = [](const Arguments& arguments, const std::string&) {
+    return fmt::format(
+        "Setting policy \"{}\" for pattern \"{}\" to \"{}\" with priority \"{}\" for vhost \"{}\" "
+        "...",
+        arguments.positional[0], arguments.positional[1], arguments.positional[2],
+        arguments.value("priority", "0"), arguments.vhost());
+  };
+  const Banner clear = [](const Arguments& arguments, const std::string&) {
+    return fmt::format("Clearing policy \"{}\" on vhost \"{}\" ...", arguments.positional[0],
+                       arguments.vhost());
+  };
+  const Banner list = [](const Arguments& arguments, const std::string&) {
+    return fmt::format("Listing policies for vhost \"{}\" ...", arguments.vhost());
+  };
+  return {
+      {"clear_policy", group, "clear_policy [--vhost <vhost>] <name>", "Removes a policy", 1, 1,
+       {}, true, clear},
+      {"list_policies", group, "list_policies [--vhost <vhost>] [--no-table-headers]",
+       "Lists the policies of a vhost", 0, 0, {}, true, list},
+      {"set_policy", group,
+       "set_policy [--vhost <vhost>] [--priority <priority>] [--apply-to <apply-to>] <name> "
+       "<pattern> <definition>",
+       "Sets or changes a policy", 3, 3,
+       {{"priority", OptionKind::number}, {"apply-to", OptionKind::text}}, true, set},
+  };
+}
+
+}  // namespace warren::cli
