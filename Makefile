@@ -1,0 +1,34 @@
+# The commands of a working day. Everything else is CMake's.
+JOBS ?= $(shell nproc)
+RELEASE := build/release
+ASAN := build/asan
+
+.PHONY: build run cluster test unit journeys sanitized setup clean
+
+build: setup
+	@cmake --preset release > build-configure.log 2>&1 || (cat build-configure.log; exit 1)
+	@rm -f build-configure.log
+	@cmake --build $(RELEASE) -j $(JOBS)
+
+setup:
+	@tools/setup build
+
+# A broker in the foreground, AMQP on 5672 and management on 15672; Ctrl-C stops it.
+run: build
+	@tools/run
+
+# Three nodes, mirrored queues, HAProxy on 5670; Ctrl-C stops all.
+cluster: build
+	@tools/cluster
+
+# Everything that is tested, ending on a line that counts.
+test:
+	@tools/setup test
+	@tools/test
+
+sanitized:
+	@cmake --preset asan > /dev/null
+	@cmake --build $(ASAN) -j $(JOBS) --target warren_cli_commands
+
+clean:
+	rm -rf build

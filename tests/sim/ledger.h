@@ -1,0 +1,85 @@
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "broker/channel.h"
+#include "sim/world.h"
+
+namespace warren::sim {
+
+using broker::ChannelId;
+using broker::PublishSeq;
+using catalog::QueueId;
+
+/// What the simulator knows of every message, because it sent and got them all, and the promises
+/// that follow from that. A publish that goes to two queues counts as two messages here.
+class Ledger {
+ public:
+  explicit Ledger(World& world) : world_(world) {}
+
+  /// Gives the body for a publish to these queues.
+  base::Bytes publish(ChannelId channel, PublishSeq seq, bool is_persistent,
+                      const std::vector<QueueId>& queues, std::size_t padding);
+  void confirmed(ChannelId channel, PublishSeq seq);
+
+  /// A delivery to that channel. Gives the message's number, or 0 when something is wrong.
+  std::uint64_t delivered(ChannelId consumer, const broker::Delivery& delivery);
+  /// The client has tried to settle it for good; that may be lost on the way.
+  void settled(QueueId queue, std::uint64_t message);
+  /// The broker has said that what was settled is durable.
+  void settled_durably(QueueId queue, std::uint64_t message);
+
+  void note_queue(QueueId queue, bool is_durable) { queues_[queue].is_durable = is_durable; }
+  /// Messages of that queue may go for other reasons from now on: no_ack, a purge, a deletion.
+  void excuse(QueueId queue) { queues_[queue].is_excused = true; }
+  /// All that was published to the queue until now may be gone, and nothing else.
+  void excuse_messages(QueueId queue);
+
+  /// Messages must be there that were confirmed and not settled. Call when everything is drained.
+  void check_nothing_lost();
+  std::size_t published() const { return numbers_.size(); }
+  std::size_t confirmed_count() const { return confirmed_; }
+  std::size_t delivered_count() const { return delivered_; }
+
+ private:
+  struct Message {
+    bool is_persistent = false;
+    bool is_confirmed = false;
+    bool is_delivered = false;
+    bool is_settled = false;
+    bool is_settled_durably = false;
+    bool is_excused = false;
+  };
+  struct Queue {
+    bool is_durable = false;
+    bool is_excused = false;
+    std::map<std::uint64_t, Message> messages;
+  };
+  struct Publish {
+    std::vector<QueueId> queues;
+    bool is_confirmed = false;
+    std::uint64_t number = 0;
+  };
+  struct Order {
+    ChannelId consumer;
+    QueueId queue;
+    ChannelId producer;
+    auto operator<=>(const Order&) const = default;
+  };
+
+  Message* find(QueueId queue, std::uint64_t number);
+
+  World& world_;
+  std::uint64_t last_number_ = 0;
+  std::size_t confirmed_ = 0;
+  std::size_t delivered_ = 0;
+  std::map<std::pair<ChannelId, PublishSeq>, Publish> numbers_;
+  std::map<QueueId, Queue> queues_;
+  /// The last publish of each producer that a consumer got for the first time.
+  std::map<Order, PublishSeq> order_;
+};
+
+}  // namespace warren::sim

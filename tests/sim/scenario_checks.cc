@@ -1,0 +1,161 @@
+#include "sim/scenario.h"
+
+namespace warren::sim {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+}  // namespace
+
+bool Scenario::is_everybody_running() {
+  std::size_t members = world_.machines().size();
+  for (Machine* machine : world_.machines()) {
+    if (!machine->is_serving()) return false;
+    if (machine->node()->running_members().size() != members) return false;
+  }
+  return true;
+}
+
+std::string Scenario::describe_state() {
+  std::string text;
+  for (Machine* machine : world_.machines()) {
+    text += fmt::format("\n  {}:", machine->name());
+    const cluster::Node* node = machine->node();
+    if (!node) {
+      text += " not there";
+      continue;
+    }
+    text += fmt::format(" phase {}, running {}, linked {}", static_cast<int>(node->phase()),
+                        fmt::join(node->running_members(), " "),
+                        fmt::join(node->linked_members(), " "));
+    if (machine->is_paused()) text += ", paused";
+  }
+  return text;
+}
+
+/// Everything is whole again; the nodes must find together by themselves.
+void Scenario::mend() {
+  world_.trace("everything is mended");
+  auto machines = world_.machines();
+  for (Machine* one : machines) {
+    for (Machine* other : machines)
+      if (one != other) world_.network().rejoin(one->name(), other->name());
+    one->resume();
+    one->power_on();
+    one->set_wanted(true);
+    one->start();
+  }
+  // One that is stopping now is started when it has stopped.
+  bool is_whole = world_.run_until(
+      [&] {
+        for (Machine* machine : world_.machines())
+          if (!machine->is_alive()) machine->set_wanted(true);
+        return is_everybody_running();
+      },
+      seconds(90));
+  if (!is_whole && !world_.failure())
+    world_.fail("not all nodes run again:" + describe_state());
+}
+
+/// The publishers finish what they have begun: every publish must get its answer.
+void Scenario::settle_down() {
+  world_.trace("the publishers finish");
+  world_.run_for(seconds(2));
+  for (Publisher* publisher : publishers_) publisher->finish();
+  bool is_done = world_.run_until(
+      [&] {
+        for (Publisher* publisher : publishers_)
+          if (!publisher->is_idle()) return false;
+        return true;
+      },
+      seconds(40));
+  if (!is_done && !world_.failure()) {
+    std::string text = "publishes are not answered:";
+    for (Publisher* publisher : publishers_) text += "\n  " + publisher->describe();
+    return world_.fail(text + describe_state());
+  }
+  world_.run_for(seconds(2));
+  check_catalogs();
+  check_replicas();
+}
+
+void Scenario::check_catalogs() {
+  std::string first;
+  for (Machine* machine : world_.machines()) {
+    if (!machine->node()) return world_.fail(machine->name() + " is gone again");
+    std::string snapshot = machine->node()->catalog().snapshot();
+    if (first.empty()) first = snapshot;
+    if (snapshot != first)
+      return world_.fail("the catalog of " + machine->name() + " is another one");
+  }
+}
+
+void Scenario::check_replicas() {}
+
+bool Scenario::are_queues_empty() {
+  std::map<catalog::QueueId, std::uint64_t> counts;
+  for (Machine* machine : world_.machines()) {
+    if (!machine->is_serving()) return false;
+    for (const auto& status : machine->node()->led_queues())
+      counts[status.queue] = status.counts.ready + status.counts.unacknowledged;
+  }
+  const catalog::Catalog& catalog = world_.machines().front()->node()->catalog();
+  if (counts.size() != catalog.queues().size()) return false;
+  for (const auto& [queue, count] : counts)
+    if (count > 0) return false;
+  return true;
+}
+
+/// Takes everything out of the queues: what was confirmed must come.
+void Scenario::drain() {
+  world_.trace("the queues are drained");
+  std::vector<std::unique_ptr<Client>> drains;
+  for (const std::string& queue : queues_) {
+    Consumer::Plan plan;
+    plan.queue = queue;
+    plan.prefetch = 100;
+    plan.requeue_percent = plan.reject_percent = 0;
+    plan.sync_percent = 100;
+    plan.slowness = milliseconds(2);
+    auto made = std::make_unique<Consumer>(world_, ledger_, "drain-" + queue, plan);
+    made->start();
+    clients_.push_back(std::move(made));
+  }
+  bool is_empty = world_.run_until([&] { return are_queues_empty(); }, seconds(60));
+  if (!is_empty && !world_.failure()) {
+    std::string text = "the queues do not run empty:";
+    for (Machine* machine : world_.machines())
+      for (const auto& status : machine->node()->led_queues())
+        text += fmt::format("\n  queue {} on {}: {} ready, {} unacknowledged, {} consumers",
+                            status.queue.value, machine->name(), status.counts.ready,
+                            status.counts.unacknowledged, status.counts.consumers);
+    return world_.fail(text + describe_state());
+  }
+  world_.run_for(seconds(1));
+  if (!world_.failure()) ledger_.check_nothing_lost();
+}
+
+/// A power failure everywhere must not bring back what is gone, nor stop the cluster.
+void Scenario::restart_everything() {
+  world_.trace("the power fails everywhere");
+  for (Machine* machine : world_.machines()) machine->lose_power();
+  for (Machine* machine : world_.machines()) {
+    world_.after(world_.between(milliseconds(10), seconds(1)), [machine] {
+      machine->power_on();
+      machine->start();
+    });
+  }
+  if (!world_.run_until([&] { return is_everybody_running(); }, seconds(60)) && !world_.failure())
+    return world_.fail("not all nodes run after a power failure:" + describe_state());
+  world_.run_for(seconds(3));
+  check_catalogs();
+  check_replicas();
+}
+
+std::string Scenario::summary() const {
+  return fmt::format("{} published, {} confirmed, {} delivered", ledger_.published(),
+                     ledger_.confirmed_count(), ledger_.delivered_count());
+}
+
+}  // namespace warren::sim
