@@ -1,0 +1,118 @@
+#include "net/listener.h"
+
+#include <fmt/format.h>
+
+#include "net/tcp_stream_impl.h"
+
+namespace warren::net {
+namespace {
+
+constexpr std::chrono::milliseconds rest_when_out_of_files(100);
+constexpr int accepts_per_turn = 64;
+
+}  // namespace
+
+class Listener::Impl : public std::enable_shared_from_this<Impl> {
+ public:
+  Impl(Shard& shard, OnAccept on_accept)
+      : shard_(shard),
+        acceptor_(shard.impl().io),
+        rest_(shard.impl().io),
+        on_accept_(std::move(on_accept)) {}
+
+  error_code open(const tcp::endpoint& endpoint, bool dual_stack, int backlog) {
+    error_code error;
+    acceptor_.open(endpoint.protocol(), error);
+    if (error) return error;
+    acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
+    if (!error && dual_stack) acceptor_.set_option(asio::ip::v6_only(false), error);
+    if (!error) acceptor_.bind(endpoint, error);
+    if (!error) acceptor_.listen(backlog, error);
+    if (!error) acceptor_.non_blocking(true, error);
+    if (error) {
+      error_code ignored;
+      acceptor_.close(ignored);
+      return error;
+    }
+    local = endpoint_of(acceptor_.local_endpoint(error));
+    return {};
+  }
+
+  void wait() {
+    acceptor_.async_wait(tcp::acceptor::wait_read, [self = shared_from_this()](error_code error) {
+      if (!error && !self->is_closed_) self->accept();
+    });
+  }
+  void close() {
+    is_closed_ = true;
+    error_code ignored;
+    acceptor_.close(ignored);
+    rest_.cancel();
+  }
+
+  Endpoint local;
+
+ private:
+  void accept() {
+    for (int i = 0; i < accepts_per_turn && !is_closed_; ++i) {
+      error_code error;
+      tcp::socket socket(shard_.impl().io);
+      acceptor_.accept(socket, error);
+      if (error == asio::error::no_descriptors ||
+          error == boost::system::errc::too_many_files_open_in_system)
+        return rest();
+      if (error == asio::error::would_block || error == asio::error::try_again) break;
+      if (error) continue;
+      on_accept_(std::make_unique<TcpStream>(
+          std::make_shared<TcpStream::Impl>(shard_, std::move(socket))));
+    }
+    if (!is_closed_) wait();
+  }
+  void rest() {
+    rest_.expires_after(rest_when_out_of_files);
+    rest_.async_wait([self = shared_from_this()](error_code error) {
+      if (!error && !self->is_closed_) self->wait();
+    });
+  }
+
+  Shard& shard_;
+  tcp::acceptor acceptor_;
+  asio::steady_timer rest_;
+  OnAccept on_accept_;
+  bool is_closed_ = false;
+};
+
+Listener::Listener(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Listener::~Listener() { impl_->close(); }
+const Endpoint& Listener::local() const { return impl_->local; }
+
+base::Result<std::unique_ptr<Listener>> Listener::open(Shard& shard, const ListenOptions& options,
+                                                       OnAccept on_accept) {
+  auto impl = std::make_shared<Impl>(shard, std::move(on_accept));
+  error_code error;
+  std::string where = options.address.empty() ? "all addresses" : options.address;
+  if (options.address.empty()) {
+    error = impl->open(tcp::endpoint(asio::ip::address_v6::any(), options.port), true,
+                       options.backlog);
+    if (error && error != asio::error::address_in_use)
+      error = impl->open(tcp::endpoint(asio::ip::address_v4::any(), options.port), false,
+                         options.backlog);
+  } else {
+    auto address = asio::ip::make_address(options.address, error);
+    if (error)
+      return base::fail(base::ErrorCode::invalid_argument,
+                        fmt::format("'{}' is not an IP address", options.address));
+    error = impl->open(tcp::endpoint(address, options.port), false, options.backlog);
+  }
+  if (error == asio::error::address_in_use)
+    return base::fail(base::ErrorCode::already_exists,
+                      fmt::format("port {} on {} is in use by another process", options.port,
+                                  where));
+  if (error)
+    return base::fail(base::ErrorCode::io, fmt::format("cannot listen on port {} of {}: {}",
+                                                       options.port, where, error.message()));
+  impl->wait();
+  return std::unique_ptr<Listener>(new Listener(std::move(impl)));
+}
+
+}  // namespace warren::net

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "net/tcp_stream.h"
+
+namespace warren::net {
+
+struct ListenOptions {
+  /// A numeric address, or empty: all addresses, IPv6 and IPv4 by one socket where the system
+  /// has both, else IPv4 only.
+  std::string address;
+  std::uint16_t port = 0;  ///< 0: any free port
+  int backlog = 128;
+};
+
+/// Accepts connections (SO_REUSEADDR). When the process is out of file descriptors it rests for
+/// 100 ms and goes on.
+class Listener {
+ public:
+  using OnAccept = std::function<void(std::unique_ptr<TcpStream>)>;
+
+  /// The error of a port in use is `already_exists`; others are `io` or `invalid_argument`.
+  static base::Result<std::unique_ptr<Listener>> open(Shard& shard, const ListenOptions& options,
+                                                      OnAccept on_accept);
+  /// Stops accepting; connections that were accepted stay.
+  ~Listener();
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+
+  const Endpoint& local() const;
+
+ private:
+  class Impl;
+  explicit Listener(std::shared_ptr<Impl> impl);
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace warren::net

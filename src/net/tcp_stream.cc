@@ -1,0 +1,216 @@
+#include "net/tcp_stream.h"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "net/tcp_stream_impl.h"
+
+namespace warren::net {
+namespace {
+
+constexpr std::size_t max_pieces = 64;
+/// Small sends are joined up to this size, so that a piece is worth its place in a write.
+constexpr std::size_t joined_bytes = 16 * 1024;
+constexpr std::chrono::seconds close_patience(5);
+
+}  // namespace
+
+Endpoint endpoint_of(const tcp::endpoint& endpoint) {
+  asio::ip::address address = endpoint.address();
+  if (address.is_v6() && address.to_v6().is_v4_mapped())
+    address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
+  return {address.to_string(), endpoint.port(), address.is_loopback()};
+}
+
+TcpStream::Impl::Impl(Shard& shard, tcp::socket socket)
+    : shard_(shard.impl()), socket_(std::move(socket)), close_timer_(shard_.io) {
+  error_code ignored;
+  socket_.non_blocking(true, ignored);
+  socket_.set_option(tcp::no_delay(true), ignored);
+  local = endpoint_of(socket_.local_endpoint(ignored));
+  remote = endpoint_of(socket_.remote_endpoint(ignored));
+}
+
+void TcpStream::Impl::start(StreamEvents& events) {
+  events_ = &events;
+  request_turn_end();
+}
+
+void TcpStream::Impl::request_turn_end() {
+  if (has_turn_end_) return;
+  has_turn_end_ = true;
+  shard_.at_turn_end(shared_from_this());
+}
+
+void TcpStream::Impl::on_turn_end() {
+  has_turn_end_ = false;
+  if (state_ == State::closed) return;
+  if (!output_.empty() && !has_write_wait_) write();
+  if (state_ == State::closing && output_.empty()) return finish_closing();
+  if (state_ == State::open && events_ && reading_ && !has_read_wait_) wait_readable();
+}
+
+void TcpStream::Impl::wait_readable() {
+  has_read_wait_ = true;
+  socket_.async_wait(tcp::socket::wait_read, [self = shared_from_this()](error_code error) {
+    self->has_read_wait_ = false;
+    if (!error) self->on_readable();
+  });
+}
+
+void TcpStream::Impl::on_readable() {
+  if (state_ != State::open || !reading_) return;
+  auto& buffer = shard_.buffer;
+  ssize_t size = ::recv(socket_.native_handle(), buffer.data(), buffer.size(), 0);
+  if (size == 0) return fail("the peer closed the connection");
+  if (size < 0) {
+    if (errno != EAGAIN && errno != EINTR) return fail(std::strerror(errno));
+    return request_turn_end();
+  }
+  request_turn_end();
+  received += static_cast<std::uint64_t>(size);
+  events_->on_bytes({buffer.data(), static_cast<std::size_t>(size)});
+}
+
+void TcpStream::Impl::send(base::Bytes bytes) {
+  if (state_ != State::open || bytes.empty()) return;
+  pending += bytes.size();
+  if (!output_.empty() && output_.back().size() + bytes.size() <= joined_bytes)
+    output_.back() += bytes;
+  else
+    output_.push_back(std::move(bytes));
+  request_turn_end();
+}
+
+void TcpStream::Impl::flush() {
+  if (state_ != State::open || has_write_wait_) return;
+  is_flushing_ = true;
+  write();
+  is_flushing_ = false;
+}
+
+void TcpStream::Impl::write() {
+  while (!output_.empty()) {
+    iovec pieces[max_pieces];
+    std::size_t count = 0;
+    std::size_t asked = 0;
+    for (auto& piece : output_) {
+      if (count == max_pieces) break;
+      std::size_t skipped = count == 0 ? written_of_first_ : 0;
+      pieces[count] = {piece.data() + skipped, piece.size() - skipped};
+      asked += pieces[count++].iov_len;
+    }
+    msghdr message{};
+    message.msg_iov = pieces;
+    message.msg_iovlen = count;
+    ssize_t size = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL);
+    if (size < 0) {
+      if (errno == EINTR) continue;
+      if (errno == EAGAIN) return wait_writable();
+      // The end of the turn meets the same error and reports it.
+      if (is_flushing_) return request_turn_end();
+      return fail(std::strerror(errno));
+    }
+    take_written(static_cast<std::size_t>(size));
+    if (static_cast<std::size_t>(size) < asked) return wait_writable();
+  }
+  if (was_blocked_) {
+    was_blocked_ = false;
+    if (state_ == State::open && events_) events_->on_drained();
+  }
+}
+
+void TcpStream::Impl::take_written(std::size_t bytes) {
+  sent += bytes;
+  pending -= bytes;
+  while (bytes > 0) {
+    std::size_t left = output_.front().size() - written_of_first_;
+    if (bytes < left) {
+      written_of_first_ += bytes;
+      return;
+    }
+    bytes -= left;
+    written_of_first_ = 0;
+    output_.pop_front();
+  }
+}
+
+void TcpStream::Impl::wait_writable() {
+  was_blocked_ = true;
+  has_write_wait_ = true;
+  socket_.async_wait(tcp::socket::wait_write, [self = shared_from_this()](error_code error) {
+    self->has_write_wait_ = false;
+    if (!error && self->state_ != State::closed) self->request_turn_end();
+  });
+}
+
+void TcpStream::Impl::set_reading(bool reading) {
+  if (reading_ == reading) return;
+  reading_ = reading;
+  if (reading) request_turn_end();
+}
+
+void TcpStream::Impl::close(bool with_reset) {
+  if (state_ != State::open) return;
+  state_ = State::closing;
+  events_ = nullptr;
+  reset_at_end_ = with_reset;
+  request_turn_end();
+  if (output_.empty()) return;
+  close_timer_.expires_after(close_patience);
+  close_timer_.async_wait([self = shared_from_this()](error_code error) {
+    if (!error && self->state_ == State::closing) self->close_socket(true);
+  });
+}
+
+void TcpStream::Impl::finish_closing() {
+  if (!reset_at_end_) {
+    error_code ignored;
+    socket_.shutdown(tcp::socket::shutdown_send, ignored);
+  }
+  close_socket(reset_at_end_);
+}
+
+void TcpStream::Impl::reset() {
+  events_ = nullptr;
+  if (state_ != State::closed) close_socket(true);
+}
+
+void TcpStream::Impl::fail(const std::string& reason) {
+  close_socket(false);
+  if (StreamEvents* events = std::exchange(events_, nullptr)) events->on_closed(reason);
+}
+
+void TcpStream::Impl::close_socket(bool with_reset) {
+  state_ = State::closed;
+  error_code ignored;
+  if (with_reset) socket_.set_option(asio::socket_base::linger(true, 0), ignored);
+  socket_.close(ignored);
+  close_timer_.cancel();
+  output_.clear();
+  pending = 0;
+  written_of_first_ = 0;
+}
+
+TcpStream::TcpStream(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+TcpStream::~TcpStream() { close(); }
+
+void TcpStream::start(StreamEvents& events) { impl_->start(events); }
+void TcpStream::send(base::Bytes bytes) { impl_->send(std::move(bytes)); }
+void TcpStream::flush() { impl_->flush(); }
+std::size_t TcpStream::pending() const { return impl_->pending; }
+void TcpStream::set_reading(bool reading) { impl_->set_reading(reading); }
+void TcpStream::close() { impl_->close(false); }
+void TcpStream::reset() { impl_->reset(); }
+void TcpStream::reset_when_sent() { impl_->close(true); }
+bool TcpStream::is_open() const { return impl_->is_open(); }
+const Endpoint& TcpStream::local() const { return impl_->local; }
+const Endpoint& TcpStream::remote() const { return impl_->remote; }
+std::uint64_t TcpStream::received() const { return impl_->received; }
+std::uint64_t TcpStream::sent() const { return impl_->sent; }
+
+}  // namespace warren::net

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/bytes.h"
+#include "net/shard.h"
+
+namespace warren::net {
+
+struct Endpoint {
+  std::string address;  ///< numeric, v4-mapped addresses as plain v4
+  std::uint16_t port = 0;
+  bool is_loopback = false;
+};
+
+/// What a stream tells its owner, on the shard's thread. The owner may destroy the stream inside
+/// any of these calls.
+class StreamEvents {
+ public:
+  virtual ~StreamEvents() = default;
+  /// At most 64 KiB; `bytes` is valid during the call.
+  virtual void on_bytes(base::ByteView bytes) = 0;
+  /// All that was sent has gone to the operating system, after some of it had to wait.
+  virtual void on_drained() {}
+  /// The peer ended its side or the connection broke; `reason` is for the log. Comes at most
+  /// once, and never after the owner called close or reset.
+  virtual void on_closed(const std::string& reason) = 0;
+};
+
+/// One TCP connection with TCP_NODELAY. Nothing is delivered before `start`.
+class TcpStream {
+ public:
+  class Impl;
+  explicit TcpStream(std::shared_ptr<Impl> impl);
+  /// Like `close`.
+  ~TcpStream();
+  TcpStream(const TcpStream&) = delete;
+  TcpStream& operator=(const TcpStream&) = delete;
+
+  /// `events` must outlive the stream or its closing. Calling it again changes the receiver.
+  void start(StreamEvents& events);
+
+  /// Queues bytes; they are written at the end of the turn. Without effect once closed. The
+  /// caller bounds the queue by looking at `pending`.
+  void send(base::Bytes bytes);
+  /// Writes what the system takes now instead of at the end of the turn. May call on_drained;
+  /// a broken connection is reported later, never from inside this call.
+  void flush();
+  /// Bytes that wait to be written.
+  std::size_t pending() const;
+
+  /// Stops or resumes reading, so that a peer that sends too much has to wait.
+  void set_reading(bool reading);
+
+  /// Writes what is pending (for at most five seconds, in the background), then ends the
+  /// connection in an orderly way. No event comes after this.
+  void close();
+  /// Ends the connection at once with a reset; what is pending is lost. No event comes after.
+  void reset();
+  /// As `close`, but ends with a reset (linger 0) once everything is written.
+  void reset_when_sent();
+  bool is_open() const;
+
+  /// Notes of the connection's two ends, made when it was established.
+  const Endpoint& local() const;
+  const Endpoint& remote() const;
+  /// Bytes received and sent so far.
+  std::uint64_t received() const;
+  std::uint64_t sent() const;
+
+ private:
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace warren::net
