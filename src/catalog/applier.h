@@ -58,9 +58,9 @@ class Applier {
   void insert_binding(Binding binding);
   void erase_binding(const Binding& binding);
   void erase_bindings_from(const ResourceName& source);
-  /// Erases all bindings to the destination; answers their sources.
+  /// Erases all bindings to the destinations; answers their sources.
   std::vector<ResourceName> erase_bindings_to(DestinationKind kind,
-                                              const ResourceName& destination);
+                                              const std::vector<ResourceName>& destinations);
   void forget_source(const Binding& binding);
   /// Removes the exchange and its bindings, then auto-delete exchanges that this left without
   /// any, and so on.
@@ -72,7 +72,7 @@ class Applier {
 
   // queues
   void insert_queue(Queue queue);
-  void remove_queue(QueueId id);
+  /// Removes queues, which must exist, with their bindings.
   void remove_queues(const std::vector<QueueId>& ids);
 
   // policies

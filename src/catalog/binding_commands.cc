@@ -88,21 +88,26 @@ void Applier::erase_bindings_from(const ResourceName& source) {
   ++catalog_.routing_version_;
 }
 
-std::vector<ResourceName> Applier::erase_bindings_to(DestinationKind kind,
-                                                     const ResourceName& destination) {
+// Each source is searched once, however many of its destinations go.
+std::vector<ResourceName> Applier::erase_bindings_to(
+    DestinationKind kind, const std::vector<ResourceName>& destinations) {
+  std::map<ResourceName, std::set<std::string>> doomed;
+  for (const ResourceName& destination : destinations) {
+    auto to = catalog_.sources_.find({kind, destination});
+    if (to == catalog_.sources_.end()) continue;
+    for (const auto& [source, count] : to->second) doomed[source].insert(destination.name);
+    catalog_.sources_.erase(to);
+  }
   std::vector<ResourceName> sources;
-  auto to = catalog_.sources_.find({kind, destination});
-  if (to == catalog_.sources_.end()) return sources;
-  for (const auto& [source, count] : to->second) sources.push_back(source);
-  catalog_.sources_.erase(to);
-  ++catalog_.routing_version_;
-  for (const ResourceName& source : sources) {
+  for (const auto& [source, names] : doomed) {
     auto from = catalog_.bindings_.find(source);
     ASSERT(from != catalog_.bindings_.end());
     std::erase_if(from->second, [&](const Binding& binding) {
-      return binding.destination_kind == kind && binding.destination == destination.name;
+      return binding.destination_kind == kind && names.contains(binding.destination);
     });
     if (from->second.empty()) catalog_.bindings_.erase(from);
+    ++catalog_.routing_version_;
+    sources.push_back(source);
   }
   return sources;
 }

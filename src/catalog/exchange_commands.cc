@@ -58,7 +58,7 @@ void Applier::remove_exchange(const ResourceName& name) {
     if (catalog_.exchanges_.erase(next) == 0) continue;
     ++catalog_.routing_version_;
     erase_bindings_from(next);
-    for (ResourceName& source : erase_bindings_to(DestinationKind::exchange, next))
+    for (ResourceName& source : erase_bindings_to(DestinationKind::exchange, {next}))
       if (is_unused(source)) doomed.push_back(std::move(source));
   }
 }

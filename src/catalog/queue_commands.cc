@@ -42,7 +42,7 @@ Applier::Result Applier::operator()(const DeclareQueue& command) {
 }
 
 Applier::Result Applier::operator()(const DeleteQueue& command) {
-  if (catalog_.queues_.contains(command.queue)) remove_queue(command.queue);
+  if (catalog_.queues_.contains(command.queue)) remove_queues({command.queue});
   return Applied{};
 }
 
@@ -63,24 +63,24 @@ void Applier::insert_queue(Queue queue) {
   changes_.emplace_back(QueueAdded{id});
 }
 
-void Applier::remove_queue(QueueId id) {
-  auto entry = catalog_.queues_.extract(id);
-  ASSERT(!entry.empty());
-  Queue queue = std::move(entry.mapped());
-  catalog_.queue_names_.erase(queue.name);
-  if (queue.exclusive_owner) {
-    auto owned = catalog_.exclusive_queues_.find(queue.exclusive_owner->connection);
-    ASSERT(owned != catalog_.exclusive_queues_.end());
-    owned->second.erase(id);
-    if (owned->second.empty()) catalog_.exclusive_queues_.erase(owned);
-  }
-  ++catalog_.routing_version_;
-  remove_unused(erase_bindings_to(DestinationKind::queue, queue.name));
-  changes_.emplace_back(QueueRemoved{std::move(queue)});
-}
-
 void Applier::remove_queues(const std::vector<QueueId>& ids) {
-  for (QueueId id : ids) remove_queue(id);
+  std::vector<ResourceName> names;
+  for (QueueId id : ids) {
+    auto entry = catalog_.queues_.extract(id);
+    ASSERT(!entry.empty());
+    Queue queue = std::move(entry.mapped());
+    catalog_.queue_names_.erase(queue.name);
+    if (queue.exclusive_owner) {
+      auto owned = catalog_.exclusive_queues_.find(queue.exclusive_owner->connection);
+      ASSERT(owned != catalog_.exclusive_queues_.end());
+      owned->second.erase(id);
+      if (owned->second.empty()) catalog_.exclusive_queues_.erase(owned);
+    }
+    names.push_back(queue.name);
+    changes_.emplace_back(QueueRemoved{std::move(queue)});
+    ++catalog_.routing_version_;
+  }
+  remove_unused(erase_bindings_to(DestinationKind::queue, names));
 }
 
 }  // namespace warren::catalog

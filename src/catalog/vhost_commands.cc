@@ -53,14 +53,15 @@ Applier::Result Applier::operator()(const DeleteVhost& command) {
   if (!catalog_.vhosts_.contains(vhost))
     return base::fail(base::ErrorCode::not_found,
                       fmt::format("Virtual host '{}' does not exist", vhost));
-  for (const ResourceName& name : names_in(catalog_.bindings_, vhost)) {
+  for (const ResourceName& name : names_in(catalog_.bindings_, vhost))
     catalog_.bindings_.erase(name);
-  }
   std::erase_if(catalog_.sources_, [&](const auto& entry) {
     return entry.first.name.vhost == vhost;
   });
+  std::vector<QueueId> queues;
   for (const ResourceName& name : names_in(catalog_.queue_names_, vhost))
-    remove_queue(catalog_.queue_names_.at(name));
+    queues.push_back(catalog_.queue_names_.at(name));
+  remove_queues(queues);
   for (const ResourceName& name : names_in(catalog_.exchanges_, vhost))
     catalog_.exchanges_.erase(name);
   for (const ResourceName& name : names_in(catalog_.policies_, vhost)) {

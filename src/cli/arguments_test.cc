@@ -41,7 +41,8 @@ TEST_CASE("a command's own option may stand before the command") {
   CHECK(flag.has("offline"));
   CHECK(flag.invalid.empty());
   const Arguments value =
-      parse("rabbitmqctl", {"set_policy", "--priority", "5", "--apply-to", "queues", "a", "b", "{}"});
+      parse("rabbitmqctl",
+            {"set_policy", "--priority", "5", "--apply-to", "queues", "a", "b", "{}"});
   CHECK(value.number("priority") == 5);
   CHECK(value.positional == std::vector<std::string>{"a", "b", "{}"});
 }

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <filesystem>
-#include <thread>
 
 #include "cli/cluster_status.h"
 #include "cli/invocation.h"
@@ -129,7 +128,7 @@ int await_online_nodes(Invocation& invocation) {
           exit_software,
           fmt::format("Error: timed out while waiting. Not enough nodes joined {}'s cluster.",
                       invocation.node()));
-    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    pause_for(std::chrono::milliseconds(200));
   }
 }
 

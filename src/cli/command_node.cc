@@ -6,7 +6,6 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <thread>
 
 #include "cli/invocation.h"
 
@@ -34,7 +33,7 @@ bool await_process_end(long pid) {
   const Clock::time_point until = Clock::now() + stop_patience;
   while (is_process_alive(pid)) {
     if (Clock::now() > until) return false;
-    std::this_thread::sleep_for(pause / 5);
+    pause_for(pause / 5);
   }
   return true;
 }
@@ -110,7 +109,7 @@ bool await_running(Invocation& invocation, ControlClient& client, std::string& s
     failure = member_text(value->get_object(), "failure");
     if (state == "running") return true;
     if (state == "failed") return false;
-    std::this_thread::sleep_for(pause);
+    pause_for(pause);
   }
   return false;
 }
@@ -136,7 +135,7 @@ std::expected<ControlClient, int> await_node(Invocation& invocation, long pid) {
     if (client.error().kind == ConnectFailure::Kind::refused_by_node)
       return std::unexpected(invocation.fail_unreachable(client.error()));
     if (Clock::now() > invocation.deadline()) return std::unexpected(invocation.fail_timeout());
-    std::this_thread::sleep_for(pause);
+    pause_for(pause);
   }
 }
 
@@ -153,7 +152,7 @@ int wait(Invocation& invocation) {
     invocation.print_note(fmt::format("Waiting for pid file '{}' to appear", file));
     while (!(pid = read_pid_file(file))) {
       if (Clock::now() > invocation.deadline()) return invocation.fail_timeout();
-      std::this_thread::sleep_for(pause);
+      pause_for(pause);
     }
     invocation.print_note(fmt::format("pid is {}", *pid));
   }

@@ -26,7 +26,8 @@ using Kind = ConnectFailure::Kind;
 /// Waits for the socket; false at the deadline.
 bool await_socket(int descriptor, short events, Clock::time_point deadline) {
   while (true) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
     const int wait_ms = static_cast<int>(std::clamp<long long>(left.count(), 0, 3600 * 1000));
     pollfd entry{descriptor, events, 0};
     const int ready = ::poll(&entry, 1, wait_ms);
@@ -104,6 +105,10 @@ std::expected<std::uint16_t, ConnectFailure> look_up(const NodeTarget& target,
 }
 
 }  // namespace
+
+void pause_for(std::chrono::milliseconds time) {
+  ::poll(nullptr, 0, static_cast<int>(time.count()));
+}
 
 std::expected<BlockingSocket, Failure> BlockingSocket::connect(const std::string& host,
                                                                std::uint16_t port,

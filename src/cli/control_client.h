@@ -12,6 +12,9 @@
 
 namespace warren::cli {
 
+/// Does nothing for that long.
+void pause_for(std::chrono::milliseconds time);
+
 /// A socket that waits, with a deadline for each step.
 class BlockingSocket {
  public:

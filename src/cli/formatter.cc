@@ -124,8 +124,8 @@ std::string format_pretty_table(const Listing& listing) {
 
 std::optional<Format> find_format(std::string_view name) {
   static const std::map<std::string_view, Format> formats = {
-      {"table", Format::table},  {"string", Format::table},   {"pretty_table", Format::pretty_table},
-      {"json", Format::json},    {"csv", Format::csv},        {"erlang", Format::erlang}};
+      {"table", Format::table}, {"string", Format::table}, {"pretty_table", Format::pretty_table},
+      {"json", Format::json},   {"csv", Format::csv},      {"erlang", Format::erlang}};
   const auto found = formats.find(name);
   if (found == formats.end()) return std::nullopt;
   return found->second;

@@ -113,7 +113,8 @@ CallerDetails Invocation::caller_details() const {
 
 std::expected<ControlClient, ConnectFailure> Invocation::connect() const {
   const NodeTarget target = target_of(node_);
-  auto client = ControlClient::connect(target, std::min(deadline(), Clock::now() + connect_patience));
+  const auto until = std::min(deadline(), Clock::now() + connect_patience);
+  auto client = ControlClient::connect(target, until);
   // Without a readable cookie nobody is let in: say that, not what the node made of it.
   if (!client && client.error().kind == ConnectFailure::Kind::refused_by_node && cookie().empty())
     if (auto readable = server::read_cookie(environment_.cookie_file); !readable)
@@ -123,7 +124,8 @@ std::expected<ControlClient, ConnectFailure> Invocation::connect() const {
 
 JsonObject Invocation::make_request() const {
   JsonArray words;
-  for (const std::string& word : arguments_.positional) words.push_back(management::text_json(word));
+  for (const std::string& word : arguments_.positional)
+    words.push_back(management::text_json(word));
   JsonObject options;
   for (const OptionSpec& own : spec_.options) {
     const std::string name(own.name);
@@ -218,7 +220,8 @@ int Invocation::print_listing(const JsonObject& reply) {
   Listing listing;
   if (const Json* columns = reply.if_contains("columns"); columns && columns->is_array())
     for (const Json& column : columns->get_array())
-      if (column.is_string()) listing.columns.emplace_back(management::text_of(column.get_string()));
+      if (column.is_string())
+        listing.columns.emplace_back(management::text_of(column.get_string()));
   if (const Json* rows = reply.if_contains("rows"); rows && rows->is_array())
     for (const Json& row : rows->get_array())
       if (row.is_array())

@@ -76,7 +76,8 @@ int run_tool(const std::string& tool, std::vector<std::string> words) {
   auto environment = resolve_environment(arguments);
   if (!environment)
     return complain(exit_usage, fmt::format("Error: {}\n", environment.error().text));
-  Invocation invocation(*spec, prepare_listing(std::move(arguments)), std::move(*environment), *format);
+  Invocation invocation(*spec, prepare_listing(std::move(arguments)), std::move(*environment),
+                        *format);
   if (auto complaint = check_arguments(*spec, invocation.arguments()))
     return invocation.fail_usage(*complaint);
   return invocation.run();

@@ -17,8 +17,8 @@ using base::ErrorCode;
 const JsonObject* exclusive_consumer(const QueueFacts& facts) {
   if (!facts.consumer_list) return nullptr;
   for (const Json& consumer : *facts.consumer_list)
-    if (const JsonObject* object = consumer.if_object(); object && member_bool(*object, "exclusive"))
-      return object;
+    if (const JsonObject* object = consumer.if_object())
+      if (member_bool(*object, "exclusive")) return object;
   return nullptr;
 }
 
@@ -69,7 +69,8 @@ Json queue_cell(const catalog::Catalog& catalog, const QueueFacts& facts, std::s
   if (column.starts_with("exclusive_consumer")) {
     const JsonObject* consumer = exclusive_consumer(facts);
     if (!consumer) return text_json("");
-    if (column == "exclusive_consumer_tag") return text_json(member_text(*consumer, "consumer_tag"));
+    if (column == "exclusive_consumer_tag")
+      return text_json(member_text(*consumer, "consumer_tag"));
     return node_pid(catalog, queue.leader, member_unsigned(*consumer, "channel"));
   }
   if (column == "leader" || column == "members" || column == "online" ||

@@ -167,9 +167,8 @@ void dispatch(HttpCall& call, const std::vector<std::string_view>& segments) {
 void HttpApi::handle(const HttpRequest& request, std::function<void(HttpResponse)> answer) {
   auto answer_dated = [answer = std::move(answer), ms = operations_.wall_clock_ms()](
                           HttpResponse response) {
-    const std::time_t seconds = static_cast<std::time_t>(ms / 1000);
-    response.headers.emplace_back("date",
-                                  fmt::format("{:%a, %d %b %Y %H:%M:%S} GMT", fmt::gmtime(seconds)));
+    const auto when = fmt::gmtime(static_cast<std::time_t>(ms / 1000));
+    response.headers.emplace_back("date", fmt::format("{:%a, %d %b %Y %H:%M:%S} GMT", when));
     answer(std::move(response));
   };
   if (request.path == "/" || request.path == "/index.html") {

@@ -67,7 +67,9 @@ void HttpCall::bad_request(std::string_view reason) const {
 
 void HttpCall::not_found() const { answer_error(404, "Object Not Found", text_json("Not Found")); }
 
-void HttpCall::refused() const { answer_error(401, "not_authorised", text_json("Access refused.")); }
+void HttpCall::refused() const {
+  answer_error(401, "not_authorised", text_json("Access refused."));
+}
 
 void HttpCall::answer_failure(const base::Error& error) const {
   switch (error.code) {

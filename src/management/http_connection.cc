@@ -106,7 +106,8 @@ struct HttpConnection::State : std::enable_shared_from_this<HttpConnection::Stat
     output += fmt::format("HTTP/1.1 {} {}\r\n", response.status, reason_phrase(response.status));
     if (response.status != 204)
       output += fmt::format("content-length: {}\r\n", response.body.size());
-    if (!response.body.empty()) output += fmt::format("content-type: {}\r\n", response.content_type);
+    if (!response.body.empty())
+      output += fmt::format("content-type: {}\r\n", response.content_type);
     for (const auto& [name, value] : response.headers)
       output += fmt::format("{}: {}\r\n", name, value);
     output += "server: Warren\r\n";

@@ -164,7 +164,7 @@ bool member_bool(const JsonObject& object, std::string_view name, bool otherwise
 
 JsonObject table_json(const base::FieldTable& table) {
   JsonObject object;
-  for (const auto& [name, value] : table) object[boost::json::string_view(name)] = field_json(value);
+  for (const auto& [name, value] : table) object[name] = field_json(value);
   return object;
 }
 

@@ -35,7 +35,8 @@ JsonObject error_reply(int exit, std::string_view kind, std::string_view text) {
 }
 
 JsonObject failed_reply(const base::Error& error) {
-  if (error.code == base::ErrorCode::timeout) return error_reply(75, "plain", "Error: " + error.text);
+  if (error.code == base::ErrorCode::timeout)
+    return error_reply(75, "plain", "Error: " + error.text);
   return error_reply(69, "failed", error.text);
 }
 

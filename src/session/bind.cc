@@ -30,8 +30,7 @@ Binding binding_of(const std::string& vhost, DestinationKind kind, const std::st
 Verdict Channel::handle(const QueueBind& bind) {
   auto queue = expand_name(bind.queue);
   if (!queue) return std::unexpected(std::move(queue).error());
-  Binding binding =
-      binding_of(talk_.vhost, DestinationKind::queue, *queue, bind.exchange, bind);
+  Binding binding = binding_of(talk_.vhost, DestinationKind::queue, *queue, bind.exchange, bind);
   // With neither a queue nor a key, the queue's name is the key as well.
   if (bind.queue.empty() && bind.routing_key.empty()) binding.routing_key = *queue;
   return change_binding<QueueBindOk>(binding, true, bind.no_wait);
@@ -48,14 +47,13 @@ Verdict Channel::handle(const QueueUnbind& unbind) {
 
 Verdict Channel::handle(const ExchangeBind& bind) {
   return change_binding<ExchangeBindOk>(
-      binding_of(talk_.vhost, DestinationKind::exchange, bind.destination, bind.source, bind),
-      true, bind.no_wait);
+      binding_of(talk_.vhost, DestinationKind::exchange, bind.destination, bind.source, bind), true,
+      bind.no_wait);
 }
 
 Verdict Channel::handle(const ExchangeUnbind& unbind) {
   return change_binding<ExchangeUnbindOk>(
-      binding_of(talk_.vhost, DestinationKind::exchange, unbind.destination, unbind.source,
-                 unbind),
+      binding_of(talk_.vhost, DestinationKind::exchange, unbind.destination, unbind.source, unbind),
       false, unbind.no_wait);
 }
 

@@ -12,7 +12,6 @@ using namespace codec::amqp091;
 
 namespace {
 
-
 /// What a waiting method costs beyond its payload.
 constexpr std::size_t waiting_overhead_bytes = 128;
 
@@ -31,7 +30,9 @@ Channel::Channel(Conversation& talk, std::uint16_t number)
   send(ChannelOpenOk{});
 }
 
-Channel::~Channel() { release(); }
+Channel::~Channel() {
+  release();
+}
 
 void Channel::release() {
   if (id_) {
@@ -87,7 +88,7 @@ Verdict Channel::take_method(base::ByteView payload) {
                     method.error().code == base::ErrorCode::not_implemented};
     return std::unexpected(std::move(failure));
   }
-  if (is_busy() || !inbox_.empty()) {
+  if (must_wait(std::holds_alternative<BasicGet>(*method))) {
     enqueue({*method, payload.size() + waiting_overhead_bytes});
     return {};
   }
@@ -95,10 +96,14 @@ Verdict Channel::take_method(base::ByteView payload) {
 }
 
 Verdict Channel::take_publish(const Publish& publish) {
-  if (is_busy() || !inbox_.empty()) {
-    OwnedPublish owned{std::string(publish.exchange), std::string(publish.routing_key),
-                       publish.mandatory, publish.immediate, base::Bytes(publish.properties),
-                       base::Bytes(publish.body), publish.body_size};
+  if (must_wait(true)) {
+    OwnedPublish owned{std::string(publish.exchange),
+                       std::string(publish.routing_key),
+                       publish.mandatory,
+                       publish.immediate,
+                       base::Bytes(publish.properties),
+                       base::Bytes(publish.body),
+                       publish.body_size};
     const std::size_t bytes =
         publish.properties.size() + publish.body.size() + waiting_overhead_bytes;
     enqueue({std::move(owned), bytes});
@@ -109,12 +114,23 @@ Verdict Channel::take_publish(const Publish& publish) {
 }
 
 void Channel::enqueue(Waiting waiting) {
+  if (!is_busy()) talk_.has_stalled = true;
   talk_.inbox_bytes += waiting.bytes;
   inbox_.push_back(std::move(waiting));
 }
 
+/// Publishes that are returned and messages that are fetched are held up while the client does
+/// not read what it was sent; other methods write little.
+bool Channel::must_wait(bool may_write_much) const {
+  return is_busy() || !inbox_.empty() || (may_write_much && talk_.is_output_full());
+}
+
 void Channel::drain_inbox() {
   while (state_ == State::open && !is_busy() && !inbox_.empty()) {
+    if (talk_.is_output_full()) {
+      talk_.has_stalled = true;
+      return;
+    }
     const Waiting waiting = std::move(inbox_.front());
     inbox_.pop_front();
     talk_.inbox_bytes -= waiting.bytes;

@@ -44,6 +44,8 @@ class Channel final : public broker::ChannelEvents {
   void on_frame(const codec::amqp091::Frame& frame);
   /// Writes the confirms that gathered since the last time.
   void flush();
+  /// Goes on with methods that waited for the output to drain.
+  void resume() { drain_inbox(); }
   /// Gives consumers the credit that they used up.
   void grant_credit();
 
@@ -85,8 +87,8 @@ class Channel final : public broker::ChannelEvents {
     Stage stage = Stage::subscribing;
     bool no_wait = false;
     bool no_ack = false;
-    std::uint32_t credit = 0;        ///< deliveries that the queue may still send
-    std::size_t average_bytes = 0;   ///< of the bodies lately
+    std::uint32_t credit = 0;       ///< deliveries that the queue may still send
+    std::size_t average_bytes = 0;  ///< of the bodies lately
   };
 
   // channel.cc
@@ -96,6 +98,7 @@ class Channel final : public broker::ChannelEvents {
   Verdict take_publish(const Publish& publish);
   Verdict handle_method(const codec::amqp091::Method& method);
   void while_closing(const codec::amqp091::Frame& frame);
+  bool must_wait(bool may_write_much) const;
   void enqueue(Waiting waiting);
   void drain_inbox();
   void finish(Verdict verdict);
@@ -103,7 +106,9 @@ class Channel final : public broker::ChannelEvents {
   void release();
   broker::RequestId ask(Continuation then);
   template <typename Method>
-  void send(const Method& method) { encode_method(talk_.output, number_, method); }
+  void send(const Method& method) {
+    encode_method(talk_.output, number_, method);
+  }
   broker::Gateway& gateway() const { return talk_.environment.gateway; }
   const catalog::Catalog& catalog() const { return gateway().catalog(); }
   QueueName in_vhost(std::string_view name) const { return {talk_.vhost, std::string(name)}; }

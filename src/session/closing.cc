@@ -73,8 +73,7 @@ bool Connection::are_channels_idle() const {
 }
 
 void Connection::on_ending_method(const Method& method) {
-  if (std::holds_alternative<ConnectionCloseOk>(method) && state_ == State::closing)
-    return reset();
+  if (std::holds_alternative<ConnectionCloseOk>(method) && state_ == State::closing) return reset();
   // Both sides closed at once: the client's close is answered, ours still waits.
   if (std::holds_alternative<ConnectionClose>(method) && state_ == State::closing)
     encode_method(talk_.output, 0, ConnectionCloseOk{});

@@ -91,8 +91,8 @@ void Connection::on_frame(const Frame& frame) {
   }
   if (frame.type == frame_heartbeat || (frame.channel != 0 && !takes_channels) ||
       (frame.channel == 0 && frame.type != frame_method))
-    return fail({ReplyCode::unexpected_frame, describe_frame(frame.type, frame.payload), {},
-                 false});
+    return fail(
+        {ReplyCode::unexpected_frame, describe_frame(frame.type, frame.payload), {}, false});
   if (frame.channel == 0)
     on_control_frame(frame);
   else
@@ -115,23 +115,28 @@ void Connection::on_channel_frame(const Frame& frame) {
 void Connection::open_channel(const Frame& frame) {
   if (frame.type != frame_method)
     return fail({ReplyCode::unexpected_frame,
-                 "expected method frame, got non method frame instead", {}, false});
+                 "expected method frame, got non method frame instead",
+                 {},
+                 false});
   const MethodIds ids = peek_method(frame.payload);
-  if (method_name(ids).empty()) return fail({ReplyCode::command_invalid, "unimplemented method", ids, true});
+  if (method_name(ids).empty())
+    return fail({ReplyCode::command_invalid, "unimplemented method", ids, true});
   if (ids != ChannelOpen::ids)
     return fail({ReplyCode::channel_error, "expected 'channel.open'", ids, false});
   if (channels_.size() >= info_.channel_max)
     return fail({ReplyCode::not_allowed,
                  fmt::format("number of channels opened ({}) has reached the negotiated "
-                             "channel_max ({})", channels_.size(), info_.channel_max),
-                 {}, false});
+                             "channel_max ({})",
+                             channels_.size(), info_.channel_max),
+                 {},
+                 false});
   channels_.emplace(frame.channel, std::make_unique<Channel>(talk_, frame.channel));
 }
 
 bool Connection::wants_input() const {
   if (state_ >= State::silent) return false;
   return talk_.congested_channels == 0 && alarm_ != Alarm::blocked &&
-         talk_.inbox_bytes <= talk_.environment.limits.inbox_bytes && !talk_.is_output_full();
+         talk_.inbox_bytes <= talk_.environment.limits.inbox_bytes;
 }
 
 void Connection::start_blocking() {
@@ -162,6 +167,10 @@ void Connection::flush_turn() {
 
 void Connection::on_output_drained(std::size_t pending) {
   talk_.pending_output = pending;
+  if (talk_.has_stalled && !talk_.is_output_full()) {
+    talk_.has_stalled = false;
+    for (auto& [number, channel] : channels_) channel->resume();
+  }
   if (!talk_.wants_grants || pending > talk_.environment.limits.output_bytes / 2) return;
   talk_.wants_grants = false;
   for (auto& [number, channel] : channels_) channel->grant_credit();
@@ -171,16 +180,15 @@ void Connection::tick(base::Time now) {
   now_ = now;
   exclusive_queues_.tick(now);
   if (now >= state_deadline_) {
-    if (state_ < State::running)
-      base::log_error("connection {}: no handshake in time", talk_.name);
+    if (state_ < State::running) base::log_error("connection {}: no handshake in time", talk_.name);
     reset();
   }
   check_heartbeat();
 }
 
 base::Time Connection::deadline() const {
-  return std::min({state_deadline_, next_send_check_, next_receive_check_,
-                   exclusive_queues_.deadline()});
+  return std::min(
+      {state_deadline_, next_send_check_, next_receive_check_, exclusive_queues_.deadline()});
 }
 
 /// We send when half an interval went by in silence; the peer is given up after two whole ones.
@@ -217,21 +225,31 @@ ConnectionInfo Connection::info() const {
   info.channels = channels_.size();
   switch (state_) {
     case State::header:
-    case State::starting: info.state = "starting"; break;
-    case State::tuning: info.state = "tuning"; break;
-    case State::opening: info.state = "opening"; break;
+    case State::starting:
+      info.state = "starting";
+      break;
+    case State::tuning:
+      info.state = "tuning";
+      break;
+    case State::opening:
+      info.state = "opening";
+      break;
     case State::running:
-      info.state = alarm_ == Alarm::blocked      ? "blocked"
-                   : alarm_ == Alarm::blocking   ? "blocking"
+      info.state = alarm_ == Alarm::blocked       ? "blocked"
+                   : alarm_ == Alarm::blocking    ? "blocking"
                    : talk_.congested_channels > 0 ? "flow"
                                                   : "running";
       break;
     case State::draining:
     case State::clearing:
-    case State::closing: info.state = "closing"; break;
+    case State::closing:
+      info.state = "closing";
+      break;
     case State::closed:
     case State::silent:
-    case State::gone: info.state = "closed"; break;
+    case State::gone:
+      info.state = "closed";
+      break;
   }
   return info;
 }

@@ -55,7 +55,7 @@ class Connection {
   /// Closes with 320 "CONNECTION_FORCED - <reason>".
   void shutdown(std::string_view reason, base::Time now);
   /// An alarm is on: the connection stops being read once it publishes. `reason` goes to clients
-  /// that want to know: "low on memory".
+  /// that want to know: "low on memory". New connections have to be told too.
   void block(std::string_view reason);
   void unblock();
 
@@ -64,7 +64,8 @@ class Connection {
   /// The owner takes everything and clears it after each `flush_turn`.
   base::Bytes& output() { return talk_.output; }
   /// To be called after each attempt to send: `pending` octets of output taken earlier still wait
-  /// for the socket. Grants consumers credit while that is little.
+  /// for the socket. While that is little, consumers are granted credit, and methods that waited
+  /// go on: call `flush_turn` again when `output` is not empty afterwards.
   void on_output_drained(std::size_t pending);
 
   CloseStyle wants_close() const { return close_style_; }

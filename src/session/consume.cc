@@ -60,16 +60,16 @@ Verdict Channel::handle(const BasicConsume& consume) {
 /// Subscribes under the client's tag, or under one that is made up; returns it.
 std::string Channel::subscribe(const BasicConsume& consume, const catalog::Queue& queue) {
   broker::Subscription subscription;
-  subscription.consumer_tag = consume.consumer_tag.empty() ? make_name(broker::make_consumer_tag)
-                                                           : consume.consumer_tag;
+  subscription.consumer_tag =
+      consume.consumer_tag.empty() ? make_name(broker::make_consumer_tag) : consume.consumer_tag;
   subscription.no_ack = consume.no_ack;
   subscription.exclusive = consume.exclusive;
   subscription.cancel_on_failover = is_true(consume.arguments, "x-cancel-on-ha-failover");
   subscription.prefetch = prefetch_;
   if (const auto* priority = consume.arguments.find("x-priority"))
-    subscription.priority = static_cast<std::int32_t>(std::clamp<std::int64_t>(
-        priority->to_integer(), std::numeric_limits<std::int32_t>::min(),
-        std::numeric_limits<std::int32_t>::max()));
+    subscription.priority = static_cast<std::int32_t>(
+        std::clamp<std::int64_t>(priority->to_integer(), std::numeric_limits<std::int32_t>::min(),
+                                 std::numeric_limits<std::int32_t>::max()));
   subscription.credit = talk_.environment.limits.first_credit;
   subscription.arguments = consume.arguments;
 

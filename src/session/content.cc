@@ -14,8 +14,8 @@ namespace {
 constexpr std::size_t kept_body_bytes = 256 * 1024;
 
 std::unexpected<Failure> refuse_frame(std::string text) {
-  return std::unexpected(Failure{ReplyCode::unexpected_frame, std::move(text),
-                                 BasicPublish::ids, false});
+  return std::unexpected(
+      Failure{ReplyCode::unexpected_frame, std::move(text), BasicPublish::ids, false});
 }
 }  // namespace
 
@@ -34,8 +34,9 @@ Verdict ContentAssembler::begin(base::ByteView payload) {
 Verdict ContentAssembler::add(const Frame& frame) {
   if (stage_ == Stage::header) {
     if (frame.type != frame_header)
-      return refuse_frame("expected content header for class 60, got non content header frame "
-                          "instead");
+      return refuse_frame(
+          "expected content header for class 60, got non content header frame "
+          "instead");
     return add_header(frame.payload);
   }
   if (frame.type != frame_body || is_overfull_)
@@ -48,8 +49,10 @@ Verdict ContentAssembler::add_header(base::ByteView payload) {
   const auto header = split_content_header(payload);
   if (!header) return refuse(header.error());
   if (header->class_id != BasicPublish::ids.class_id)
-    return refuse_frame(fmt::format("expected content header for class 60, got one for class {} "
-                                    "instead", header->class_id));
+    return refuse_frame(
+        fmt::format("expected content header for class 60, got one for class {} "
+                    "instead",
+                    header->class_id));
   properties_ = header->properties;
   body_size_ = header->body_size;
   received_ = 0;
@@ -86,8 +89,9 @@ void ContentAssembler::add_body(base::ByteView payload) {
 Publish ContentAssembler::take() {
   ASSERT(is_complete_);
   is_complete_ = false;
-  return {exchange_,   routing_key_, mandatory_, immediate_,
-          properties_, whole_body_.empty() ? base::ByteView(body_) : whole_body_, body_size_};
+  return {exchange_,  routing_key_, mandatory_,
+          immediate_, properties_,  whole_body_.empty() ? base::ByteView(body_) : whole_body_,
+          body_size_};
 }
 
 }  // namespace warren::session::amqp091

@@ -40,8 +40,10 @@ struct Conversation {
   std::size_t congested_channels = 0;
   /// Octets of output that the socket has not taken yet.
   std::size_t pending_output = 0;
-  /// Deliveries since credit was last granted, over all consumers.
+  /// Some consumer has used up its credit.
   bool wants_grants = false;
+  /// Some method waits for the output to drain.
+  bool has_stalled = false;
 
   broker::RequestId last_request;
   broker::RequestId next_request() { return last_request = last_request.next(); }

@@ -75,13 +75,12 @@ Verdict Channel::handle(const ExchangeDelete& remove) {
     if (!remove.no_wait) send(ExchangeDeleteOk{});
     return {};
   }
-  const broker::RequestId request =
-      ask([this, no_wait = remove.no_wait](Answer answer) -> Verdict {
-        if (!answer && answer.error().code != base::ErrorCode::not_found)
-          return refuse_change(answer.error());
-        if (!no_wait) send(ExchangeDeleteOk{});
-        return {};
-      });
+  const broker::RequestId request = ask([this, no_wait = remove.no_wait](Answer answer) -> Verdict {
+    if (!answer && answer.error().code != base::ErrorCode::not_found)
+      return refuse_change(answer.error());
+    if (!no_wait) send(ExchangeDeleteOk{});
+    return {};
+  });
   gateway().change(id_, request, catalog::DeleteExchange{name, remove.if_unused});
   return {};
 }

@@ -77,8 +77,7 @@ Verdict Channel::declare_queue(const broker::QueueDeclaration& wanted, bool no_w
   return answer_declared(*current, no_wait);
 }
 
-Verdict Channel::make_queue(const broker::QueueDeclaration& wanted, bool no_wait,
-                            bool may_retry) {
+Verdict Channel::make_queue(const broker::QueueDeclaration& wanted, bool no_wait, bool may_retry) {
   if (auto sound = broker::check_new_queue(wanted); !sound) return refuse(sound.error());
   if (const auto* dead_letter = wanted.arguments.find("x-dead-letter-exchange")) {
     if (auto allowed = check_access(ResourceKind::queue, wanted.name.name, broker::Access::read);
@@ -96,8 +95,7 @@ Verdict Channel::make_queue(const broker::QueueDeclaration& wanted, bool no_wait
   command.queue.auto_delete = wanted.auto_delete;
   command.queue.arguments = wanted.arguments;
   command.queue.leader = gateway().node_name();
-  if (wanted.exclusive)
-    command.queue.exclusive_owner = {talk_.connection, gateway().node_name()};
+  if (wanted.exclusive) command.queue.exclusive_owner = {talk_.connection, gateway().node_name()};
 
   const broker::RequestId request =
       ask([this, wanted, no_wait, may_retry](Answer answer) -> Verdict {
@@ -120,13 +118,12 @@ Verdict Channel::make_queue(const broker::QueueDeclaration& wanted, bool no_wait
 Verdict Channel::answer_declared(const catalog::Queue& queue, bool no_wait) {
   last_declared_queue_ = queue.name.name;
   if (no_wait) return {};
-  const broker::RequestId request =
-      ask([this, name = queue.name](Answer answer) -> Verdict {
-        if (!answer) return refuse_queue(answer.error(), name);
-        send(QueueDeclareOk{name.name, static_cast<std::uint32_t>(answer->messages),
-                            static_cast<std::uint32_t>(answer->consumers)});
-        return {};
-      });
+  const broker::RequestId request = ask([this, name = queue.name](Answer answer) -> Verdict {
+    if (!answer) return refuse_queue(answer.error(), name);
+    send(QueueDeclareOk{name.name, static_cast<std::uint32_t>(answer->messages),
+                        static_cast<std::uint32_t>(answer->consumers)});
+    return {};
+  });
   gateway().count(id_, request, queue.id);
   return {};
 }

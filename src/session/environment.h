@@ -15,8 +15,8 @@
 namespace warren::session::amqp091 {
 
 struct Limits {
-  std::uint16_t channel_max = 2047;
-  std::uint32_t frame_max = 131072;
+  std::uint16_t channel_max = 2047;  ///< 0: what the client asks for
+  std::uint32_t frame_max = 131072;  ///< 0: what the client asks for
   std::uint16_t heartbeat_s = 60;
   std::uint64_t max_message_size = 134217728;
   /// From the connection's first moment to connection.open.
@@ -27,7 +27,8 @@ struct Limits {
   base::Duration closing_timeout = std::chrono::seconds(10);
   /// Methods of channels that wait for an answer; more stop the reading.
   std::size_t inbox_bytes = 1024 * 1024;
-  /// Output that waits for the socket; more stops the granting of credit and the reading.
+  /// Output that waits for the socket; more holds up deliveries and
+  /// whatever else may write much.
   std::size_t output_bytes = 1024 * 1024;
   /// Bodies that a transaction holds; more is refused.
   std::size_t transaction_bytes = 256 * 1024 * 1024;

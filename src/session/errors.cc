@@ -8,21 +8,36 @@ namespace warren::session::amqp091 {
 
 std::string_view reply_name(ReplyCode code) {
   switch (code) {
-    case ReplyCode::no_route: return "NO_ROUTE";
-    case ReplyCode::connection_forced: return "CONNECTION_FORCED";
-    case ReplyCode::access_refused: return "ACCESS_REFUSED";
-    case ReplyCode::not_found: return "NOT_FOUND";
-    case ReplyCode::resource_locked: return "RESOURCE_LOCKED";
-    case ReplyCode::precondition_failed: return "PRECONDITION_FAILED";
-    case ReplyCode::frame_error: return "FRAME_ERROR";
-    case ReplyCode::syntax_error: return "SYNTAX_ERROR";
-    case ReplyCode::command_invalid: return "COMMAND_INVALID";
-    case ReplyCode::channel_error: return "CHANNEL_ERROR";
-    case ReplyCode::unexpected_frame: return "UNEXPECTED_FRAME";
-    case ReplyCode::resource_error: return "RESOURCE_ERROR";
-    case ReplyCode::not_allowed: return "NOT_ALLOWED";
-    case ReplyCode::not_implemented: return "NOT_IMPLEMENTED";
-    case ReplyCode::internal_error: return "INTERNAL_ERROR";
+    case ReplyCode::no_route:
+      return "NO_ROUTE";
+    case ReplyCode::connection_forced:
+      return "CONNECTION_FORCED";
+    case ReplyCode::access_refused:
+      return "ACCESS_REFUSED";
+    case ReplyCode::not_found:
+      return "NOT_FOUND";
+    case ReplyCode::resource_locked:
+      return "RESOURCE_LOCKED";
+    case ReplyCode::precondition_failed:
+      return "PRECONDITION_FAILED";
+    case ReplyCode::frame_error:
+      return "FRAME_ERROR";
+    case ReplyCode::syntax_error:
+      return "SYNTAX_ERROR";
+    case ReplyCode::command_invalid:
+      return "COMMAND_INVALID";
+    case ReplyCode::channel_error:
+      return "CHANNEL_ERROR";
+    case ReplyCode::unexpected_frame:
+      return "UNEXPECTED_FRAME";
+    case ReplyCode::resource_error:
+      return "RESOURCE_ERROR";
+    case ReplyCode::not_allowed:
+      return "NOT_ALLOWED";
+    case ReplyCode::not_implemented:
+      return "NOT_IMPLEMENTED";
+    case ReplyCode::internal_error:
+      return "INTERNAL_ERROR";
   }
   return "INTERNAL_ERROR";
 }
@@ -33,28 +48,39 @@ bool is_soft(ReplyCode code) {
     case ReplyCode::access_refused:
     case ReplyCode::not_found:
     case ReplyCode::resource_locked:
-    case ReplyCode::precondition_failed: return true;
-    default: return false;
+    case ReplyCode::precondition_failed:
+      return true;
+    default:
+      return false;
   }
 }
 
 ReplyCode reply_code(base::ErrorCode code) {
   switch (code) {
-    case base::ErrorCode::access_refused: return ReplyCode::access_refused;
-    case base::ErrorCode::not_found: return ReplyCode::not_found;
-    case base::ErrorCode::resource_locked: return ReplyCode::resource_locked;
+    case base::ErrorCode::access_refused:
+      return ReplyCode::access_refused;
+    case base::ErrorCode::not_found:
+      return ReplyCode::not_found;
+    case base::ErrorCode::resource_locked:
+      return ReplyCode::resource_locked;
     case base::ErrorCode::already_exists:
     case base::ErrorCode::invalid_argument:
-    case base::ErrorCode::precondition_failed: return ReplyCode::precondition_failed;
-    case base::ErrorCode::frame_error: return ReplyCode::frame_error;
-    case base::ErrorCode::not_allowed: return ReplyCode::not_allowed;
-    case base::ErrorCode::not_implemented: return ReplyCode::not_implemented;
+    case base::ErrorCode::precondition_failed:
+      return ReplyCode::precondition_failed;
+    case base::ErrorCode::frame_error:
+      return ReplyCode::frame_error;
+    case base::ErrorCode::not_allowed:
+      return ReplyCode::not_allowed;
+    case base::ErrorCode::not_implemented:
+      return ReplyCode::not_implemented;
     // A queue that can't be reached is "not found" to RabbitMQ's clients, which try again.
     case base::ErrorCode::timeout:
-    case base::ErrorCode::unavailable: return ReplyCode::not_found;
+    case base::ErrorCode::unavailable:
+      return ReplyCode::not_found;
     case base::ErrorCode::corrupt:
     case base::ErrorCode::internal:
-    case base::ErrorCode::io: return ReplyCode::internal_error;
+    case base::ErrorCode::io:
+      return ReplyCode::internal_error;
   }
   return ReplyCode::internal_error;
 }
@@ -70,8 +96,8 @@ std::unexpected<Failure> refuse_queue(const base::Error& error,
 }
 
 std::unexpected<Failure> refuse_change(const base::Error& error) {
-  const bool is_undecided = error.code == base::ErrorCode::timeout ||
-                            error.code == base::ErrorCode::unavailable;
+  const bool is_undecided =
+      error.code == base::ErrorCode::timeout || error.code == base::ErrorCode::unavailable;
   return refuse(is_undecided ? ReplyCode::resource_error : reply_code(error.code), error.text);
 }
 

@@ -134,8 +134,7 @@ void FakeGateway::subscribe(ChannelId channel, RequestId request, catalog::Queue
   answer(channel, request, Reply{});
 }
 
-void FakeGateway::unsubscribe(ChannelId channel, RequestId request,
-                              std::string_view consumer_tag) {
+void FakeGateway::unsubscribe(ChannelId channel, RequestId request, std::string_view consumer_tag) {
   auto& consumers = channels_[channel].consumers;
   if (auto found = consumers.find(consumer_tag); found != consumers.end()) {
     if (Queue* queue = find_queue(found->second)) queue->unsubscribe(channel, consumer_tag);
@@ -207,11 +206,9 @@ void FakeGateway::delete_queue(ChannelId channel, RequestId request, catalog::Qu
   Queue* queue = find_queue(id);
   const QueueCounts counts = queue ? queue->counts() : QueueCounts{};
   if (if_unused && counts.consumers != 0)
-    return answer(channel, request,
-                  base::fail(base::ErrorCode::precondition_failed, "in use"));
+    return answer(channel, request, base::fail(base::ErrorCode::precondition_failed, "in use"));
   if (if_empty && counts.ready != 0)
-    return answer(channel, request,
-                  base::fail(base::ErrorCode::precondition_failed, "not empty"));
+    return answer(channel, request, base::fail(base::ErrorCode::precondition_failed, "not empty"));
   Reply reply;
   reply.messages = counts.ready;
   REQUIRE(apply(catalog::DeleteQueue{id}));

@@ -52,10 +52,8 @@ class FakeGateway final : public broker::Gateway {
   void settle(broker::ChannelId channel, catalog::QueueId queue, broker::Lease lease,
               std::span<const broker::MessageIndex> messages, broker::Outcome outcome) override;
   void sync(broker::ChannelId channel, broker::RequestId request) override;
-  void count(broker::ChannelId channel, broker::RequestId request,
-             catalog::QueueId queue) override;
-  void purge(broker::ChannelId channel, broker::RequestId request,
-             catalog::QueueId queue) override;
+  void count(broker::ChannelId channel, broker::RequestId request, catalog::QueueId queue) override;
+  void purge(broker::ChannelId channel, broker::RequestId request, catalog::QueueId queue) override;
   void delete_queue(broker::ChannelId channel, broker::RequestId request, catalog::QueueId queue,
                     bool if_unused, bool if_empty) override;
   void change(broker::ChannelId channel, broker::RequestId request,

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "broker/login.h"
 #include "session/connection.h"
@@ -22,10 +24,9 @@ bool has_capability(const base::FieldTable& client_properties, std::string_view 
 
 base::FieldTable server_properties(const Environment& environment) {
   base::FieldTable capabilities;
-  for (const char* name :
-       {"publisher_confirms", "exchange_exchange_bindings", "basic.nack",
-        "consumer_cancel_notify", "connection.blocked", "consumer_priorities",
-        "authentication_failure_close", "per_consumer_qos", "direct_reply_to"})
+  for (const char* name : {"publisher_confirms", "exchange_exchange_bindings", "basic.nack",
+                           "consumer_cancel_notify", "connection.blocked", "consumer_priorities",
+                           "authentication_failure_close", "per_consumer_qos", "direct_reply_to"})
     capabilities.add(name, true);
   std::string cluster_name(environment.gateway.catalog().global_parameter("cluster_name"));
   if (cluster_name.empty()) cluster_name = environment.gateway.node_name();
@@ -40,18 +41,25 @@ base::FieldTable server_properties(const Environment& environment) {
   return properties;
 }
 
-/// A limit that the client may lower but not lift.
+/// The client may lower our limit, but not lift it. Zero is no limit.
 bool is_acceptable(std::uint32_t asked, std::uint32_t least, std::uint32_t most) {
-  return asked >= least && asked <= most;
+  if (asked == 0) return most == 0;
+  return asked >= least && (most == 0 || asked <= most);
+}
+
+/// What stands for "no limit": a frame can't be larger than a message.
+std::uint32_t frame_max_of(std::uint32_t agreed, const Limits& limits) {
+  if (agreed != 0) return agreed;
+  return static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(limits.max_message_size + frame_min_size, UINT32_MAX));
 }
 
 }  // namespace
 
 void Connection::send_start(ProtocolVersion version) {
   encode_method(talk_.output, 0,
-                ConnectionStart{version.major, version.minor,
-                                server_properties(talk_.environment), std::string(mechanisms),
-                                "en_US"});
+                ConnectionStart{version.major, version.minor, server_properties(talk_.environment),
+                                std::string(mechanisms), "en_US"});
 }
 
 void Connection::on_control_frame(const Frame& frame) {
@@ -59,8 +67,8 @@ void Connection::on_control_frame(const Frame& frame) {
   if (!method) {
     if (is_ending()) return;
     const bool is_unknown = method.error().code == base::ErrorCode::not_implemented;
-    return fail({ReplyCode::frame_error, method.error().text, peek_method(frame.payload),
-                 is_unknown});
+    return fail(
+        {ReplyCode::frame_error, method.error().text, peek_method(frame.payload), is_unknown});
   }
   on_control_method(*method);
 }
@@ -109,8 +117,10 @@ void Connection::refuse_login(std::string_view mechanism, std::string_view why) 
   if (!talk_.closes_on_login_failure) return go_silent();
   fail({ReplyCode::access_refused,
         fmt::format("Login was refused using authentication mechanism {}. For details see the "
-                    "broker logfile.", mechanism),
-        {}, false});
+                    "broker logfile.",
+                    mechanism),
+        {},
+        false});
 }
 
 void Connection::on_tune_ok(const ConnectionTuneOk& tune_ok) {
@@ -121,10 +131,10 @@ void Connection::on_tune_ok(const ConnectionTuneOk& tune_ok) {
                     tune_ok.channel_max, tune_ok.frame_max);
     return reset();
   }
-  info_.channel_max = tune_ok.channel_max;
+  info_.channel_max = tune_ok.channel_max == 0 ? UINT16_MAX : tune_ok.channel_max;
   info_.timeout_s = tune_ok.heartbeat;
-  talk_.frame_max = tune_ok.frame_max;
-  parser_.set_frame_max(tune_ok.frame_max);
+  talk_.frame_max = frame_max_of(tune_ok.frame_max, limits);
+  parser_.set_frame_max(talk_.frame_max);
   if (tune_ok.heartbeat != 0) {
     const base::Duration interval = std::chrono::seconds(tune_ok.heartbeat);
     next_send_check_ = now_ + interval / 2;
@@ -138,8 +148,7 @@ void Connection::on_open(const ConnectionOpen& open) {
   if (auto allowed = talk_.environment.authorizer.check_vhost(talk_.user, open.virtual_host);
       !allowed) {
     base::log_error("connection {}: {}", talk_.name, allowed.error().text);
-    return fail({ReplyCode::not_allowed, allowed.error().text,
-                 ConnectionOpen::ids, false});
+    return fail({ReplyCode::not_allowed, allowed.error().text, ConnectionOpen::ids, false});
   }
   talk_.vhost = open.virtual_host;
   state_ = State::running;
@@ -156,8 +165,8 @@ void Connection::on_running_method(const Method& method) {
   }
   if (std::holds_alternative<ConnectionUpdateSecret>(method))
     return encode_method(talk_.output, 0, ConnectionUpdateSecretOk{});
-  fail({ReplyCode::channel_error, "unexpected method in connection state running",
-        ids(method), false});
+  fail({ReplyCode::channel_error, "unexpected method in connection state running", ids(method),
+        false});
 }
 
 }  // namespace warren::session::amqp091

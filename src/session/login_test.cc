@@ -8,7 +8,9 @@ using namespace warren;
 using session::amqp091::read_credentials;
 
 namespace {
-base::ByteView octets(const char* text, std::size_t size) { return {text, size}; }
+base::ByteView octets(const char* text, std::size_t size) {
+  return {text, size};
+}
 }  // namespace
 
 TEST_CASE("PLAIN responses") {

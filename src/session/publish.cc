@@ -33,8 +33,7 @@ Verdict Channel::check_publish(const Publish& publish) const {
   const QueueName name = in_vhost(publish.exchange);
   const catalog::Exchange* exchange = catalog().find_exchange(name);
   if (exchange == nullptr) return refuse(broker::no_such_resource(ResourceKind::exchange, name));
-  if (auto allowed = broker::check_publishable(*exchange); !allowed)
-    return refuse(allowed.error());
+  if (auto allowed = broker::check_publishable(*exchange); !allowed) return refuse(allowed.error());
   return {};
 }
 

@@ -18,11 +18,12 @@ Verdict Channel::handle(const BasicNack& nack) {
 }
 
 Verdict Channel::handle(const BasicReject& reject) {
-  return settle(reject.delivery_tag, false,
-                reject.requeue ? Outcome::requeued : Outcome::rejected);
+  return settle(reject.delivery_tag, false, reject.requeue ? Outcome::requeued : Outcome::rejected);
 }
 
-Verdict Channel::handle(const BasicRecoverAsync& recover) { return this->recover(recover.requeue); }
+Verdict Channel::handle(const BasicRecoverAsync& recover) {
+  return this->recover(recover.requeue);
+}
 
 Verdict Channel::handle(const BasicRecover& recover) {
   if (Verdict verdict = this->recover(recover.requeue); !verdict) return verdict;

@@ -22,8 +22,7 @@ Verdict Channel::handle(const TxSelect&) {
 }
 
 Verdict Channel::handle(const TxCommit&) {
-  if (!transaction_)
-    return refuse(ReplyCode::precondition_failed, std::string(not_transactional));
+  if (!transaction_) return refuse(ReplyCode::precondition_failed, std::string(not_transactional));
   const Transaction transaction = std::exchange(*transaction_, {});
   committing_ = Commit{talk_.next_request(), last_publish_.next(), false, false, 0};
   for (const auto& [publish, queues] : transaction.publishes) send_out(publish, queues);
@@ -45,8 +44,7 @@ void Channel::continue_commit() {
 }
 
 Verdict Channel::handle(const TxRollback&) {
-  if (!transaction_)
-    return refuse(ReplyCode::precondition_failed, std::string(not_transactional));
+  if (!transaction_) return refuse(ReplyCode::precondition_failed, std::string(not_transactional));
   Transaction transaction = std::exchange(*transaction_, {});
   for (auto& settlement : transaction.settlements)
     unacknowledged_.put_back(std::move(settlement.deliveries));

@@ -60,8 +60,10 @@ void Stage::connect(const std::string& name, std::string_view client_properties,
                     std::string_view user, std::string_view vhost) {
   arrive(name);
   send(protocol_header);
-  send_line(fmt::format("0 connection.start-ok client_properties={{{}}} mechanism=PLAIN "
-                        "response=\"\\0{}\\0{}\" locale=en_US", client_properties, user, user));
+  send_line(
+      fmt::format("0 connection.start-ok client_properties={{{}}} mechanism=PLAIN "
+                  "response=\"\\0{}\\0{}\" locale=en_US",
+                  client_properties, user, user));
   send_line("0 connection.tune-ok channel_max=2047 frame_max=131072 heartbeat=60");
   send_line(fmt::format("0 connection.open virtual_host={}", vhost));
   const std::vector<std::string> lines = turn();
@@ -69,7 +71,9 @@ void Stage::connect(const std::string& name, std::string_view client_properties,
   REQUIRE(lines.back() == "0 connection.open-ok");
 }
 
-void Stage::send_line(std::string_view line) { send(frame_of(line)); }
+void Stage::send_line(std::string_view line) {
+  send(frame_of(line));
+}
 
 void Stage::gather(const std::string& name, Actor& actor) {
   Connection& connection = *actor.connection;
@@ -116,8 +120,7 @@ void Stage::wait(base::Duration time) {
       actor.connection->flush_turn();
       gather(name, actor);
       for (std::size_t i = before; i < actor.heard.size(); ++i)
-        actor.heard[i] = fmt::format("{:.1f}s {}", seconds_of(now_ - (end - time)),
-                                     actor.heard[i]);
+        actor.heard[i] = fmt::format("{:.1f}s {}", seconds_of(now_ - (end - time)), actor.heard[i]);
     }
     if (now_ >= end) return;
   }
@@ -213,8 +216,8 @@ bool Stage::follow_node(const std::string& word, std::string_view rest) {
     const std::string user = take_word(rest);
     const std::string configure = take_word(rest);
     const std::string write = take_word(rest);
-    REQUIRE(gateway_.apply(
-        catalog::SetPermission{{user, "/", configure, write, std::string(rest)}}));
+    REQUIRE(
+        gateway_.apply(catalog::SetPermission{{user, "/", configure, write, std::string(rest)}}));
   } else {
     return false;
   }

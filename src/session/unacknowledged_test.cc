@@ -12,7 +12,9 @@ using session::amqp091::Unsettled;
 
 namespace {
 
-Unsettled delivery(std::uint64_t tag) { return {tag, {1}, {1}, {tag}}; }
+Unsettled delivery(std::uint64_t tag) {
+  return {tag, {1}, {1}, {tag}};
+}
 
 std::vector<std::uint64_t> take(Unacknowledged& deliveries, std::uint64_t tag, bool multiple) {
   std::vector<Unsettled> taken;

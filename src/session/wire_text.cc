@@ -94,9 +94,9 @@ constexpr MethodShape shapes[] = {
 
 /// In the order of their flags, from the highest.
 constexpr std::string_view properties[] = {
-    "s:content_type", "s:content_encoding", "t:headers",    "o:delivery_mode", "o:priority",
-    "s:correlation_id", "s:reply_to",       "s:expiration", "s:message_id",    "q:timestamp",
-    "s:type",           "s:user_id",        "s:app_id",     "s:cluster_id"};
+    "s:content_type",   "s:content_encoding", "t:headers",    "o:delivery_mode", "o:priority",
+    "s:correlation_id", "s:reply_to",         "s:expiration", "s:message_id",    "q:timestamp",
+    "s:type",           "s:user_id",          "s:app_id",     "s:cluster_id"};
 
 using Arguments = std::map<std::string, std::string, std::less<>>;
 
@@ -158,13 +158,21 @@ FieldValue take_value(std::string_view& text) {
   }
   const std::string word = take_text(text, ",}]");
   switch (tag) {
-    case 'S': return word;
-    case 't': return word == "true";
-    case 'd': return std::stod(word);
-    case 's': return static_cast<std::int16_t>(number_of(word));
-    case 'I': return static_cast<std::int32_t>(number_of(word));
-    case 'l': return static_cast<std::int64_t>(number_of(word));
-    default: FAIL("unknown field tag " << tag); return {};
+    case 'S':
+      return word;
+    case 't':
+      return word == "true";
+    case 'd':
+      return std::stod(word);
+    case 's':
+      return static_cast<std::int16_t>(number_of(word));
+    case 'I':
+      return static_cast<std::int32_t>(number_of(word));
+    case 'l':
+      return static_cast<std::int64_t>(number_of(word));
+    default:
+      FAIL("unknown field tag " << tag);
+      return {};
   }
 }
 
@@ -210,12 +218,18 @@ Arguments take_arguments(std::string_view line) {
 
 void write_value(base::ByteWriter& writer, char type, const std::string& text) {
   switch (type) {
-    case 's': return writer.short_string(text);
-    case 'S': return writer.long_string(text);
-    case 'o': return writer.u8(static_cast<std::uint8_t>(number_of(text)));
-    case 'h': return writer.u16(static_cast<std::uint16_t>(number_of(text)));
-    case 'l': return writer.u32(static_cast<std::uint32_t>(number_of(text)));
-    case 'q': return writer.u64(number_of(text));
+    case 's':
+      return writer.short_string(text);
+    case 'S':
+      return writer.long_string(text);
+    case 'o':
+      return writer.u8(static_cast<std::uint8_t>(number_of(text)));
+    case 'h':
+      return writer.u16(static_cast<std::uint16_t>(number_of(text)));
+    case 'l':
+      return writer.u32(static_cast<std::uint32_t>(number_of(text)));
+    case 'q':
+      return writer.u64(number_of(text));
     default: {
       std::string_view rest = text;
       write_field_table(writer, rest.empty() ? base::FieldTable() : take_table(rest));
@@ -322,13 +336,20 @@ std::string shown(const base::FieldTable& table) {
 
 std::string read_value(base::ByteReader& reader, char type) {
   switch (type) {
-    case 's': return quoted(reader.short_string());
-    case 'S': return quoted(reader.long_string());
-    case 'o': return std::to_string(reader.u8());
-    case 'h': return std::to_string(reader.u16());
-    case 'l': return std::to_string(reader.u32());
-    case 'q': return std::to_string(reader.u64());
-    default: return shown(base::read_field_table(reader).value());
+    case 's':
+      return quoted(reader.short_string());
+    case 'S':
+      return quoted(reader.long_string());
+    case 'o':
+      return std::to_string(reader.u8());
+    case 'h':
+      return std::to_string(reader.u16());
+    case 'l':
+      return std::to_string(reader.u32());
+    case 'q':
+      return std::to_string(reader.u64());
+    default:
+      return shown(base::read_field_table(reader).value());
   }
 }
 
@@ -372,13 +393,17 @@ std::string header_text(base::ByteView payload) {
 
 std::string frame_text(std::uint8_t type, base::ByteView payload) {
   switch (type) {
-    case 1: return method_text(payload);
-    case 2: return header_text(payload);
+    case 1:
+      return method_text(payload);
+    case 2:
+      return header_text(payload);
     case 3:
       return payload.size() > 200 ? fmt::format("body of {}", payload.size())
                                   : "body " + quoted(payload);
-    case 8: return "heartbeat";
-    default: return fmt::format("frame {} {}", type, quoted(payload));
+    case 8:
+      return "heartbeat";
+    default:
+      return fmt::format("frame {} {}", type, quoted(payload));
   }
 }
 
@@ -427,8 +452,8 @@ base::Bytes publish_frames(std::string_view line, std::size_t body_frame_size) {
       break;
     }
   }
-  base::Bytes bytes = frame_of(fmt::format("{} basic.publish exchange=\"{}\" key=\"{}\"{}",
-                                           channel, exchange, key, flags));
+  base::Bytes bytes = frame_of(
+      fmt::format("{} basic.publish exchange=\"{}\" key=\"{}\"{}", channel, exchange, key, flags));
   bytes += frame_of(fmt::format("{} header size={} {}", channel, body.size(), rest));
   const auto number = static_cast<std::uint16_t>(number_of(channel));
   for (std::size_t at = 0; at < body.size(); at += body_frame_size)

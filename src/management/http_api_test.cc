@@ -1,0 +1,220 @@
+#include "management/http_api.h"
+
+#include <doctest/doctest.h>
+
+#include "broker/password.h"
+#include "management/fake_operations.h"
+#include "management/json.h"
+
+using namespace warren;
+using namespace warren::management;
+
+namespace {
+
+struct Fixture {
+  FakeOperations operations;
+  HttpApi api{operations};
+  std::string credentials = "guest:guest";
+
+  HttpResponse ask(std::string method, std::string target, std::string body = "") {
+    HttpRequest request;
+    request.method = std::move(method);
+    const std::size_t question = target.find('?');
+    request.path = target.substr(0, question);
+    if (question != std::string::npos) request.query = target.substr(question + 1);
+    request.body = std::move(body);
+    if (!credentials.empty())
+      request.authorization = "Basic " + broker::encode_base64(credentials);
+    request.peer_host = "127.0.0.1";
+    HttpResponse answer;
+    answer.status = 0;
+    api.handle(request, [&](HttpResponse response) { answer = std::move(response); });
+    operations.run();
+    CHECK(operations.open_channels() == 0);
+    return answer;
+  }
+  int status(std::string method, std::string target, std::string body = "") {
+    return ask(std::move(method), std::move(target), std::move(body)).status;
+  }
+  std::string body(std::string method, std::string target, std::string content = "") {
+    return ask(std::move(method), std::move(target), std::move(content)).body;
+  }
+};
+
+constexpr const char* queue = "/api/queues/%2F/http.q";
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Fixture, "who asks is checked first") {
+  CHECK(body("GET", "/api/whoami") == R"({"name":"guest","tags":["administrator"]})");
+  credentials = "guest:wrong";
+  HttpResponse refused = ask("GET", "/api/overview");
+  CHECK(refused.status == 401);
+  CHECK(refused.body == R"({"error":"not_authorized","reason":"Login failed"})");
+  credentials = "";
+  CHECK(status("GET", "/api/overview") == 401);
+  CHECK(status("GET", "/") == 200);
+}
+
+TEST_CASE_FIXTURE(Fixture, "what is not there is 404, what is not offered 405") {
+  CHECK(body("GET", "/api/nosuch") ==
+        R"({"error":"Object Not Found","reason":"Not Found"})");
+  HttpResponse wrong = ask("PATCH", "/api/queues");
+  CHECK(wrong.status == 405);
+  CHECK(wrong.headers[0].second == "HEAD, GET, OPTIONS");
+  CHECK(status("GET", "/api/queues/nosuch") == 404);
+  CHECK(status("GET", "/api/nodes/nosuch@vm") == 500);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a stopped application answers 503") {
+  operations.state = AppState::stopped;
+  CHECK(status("GET", "/api/overview") == 503);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a queue is declared, compared, shown and deleted") {
+  const std::string declaration =
+      R"({"durable":true,"auto_delete":false,"arguments":{"x-message-ttl":100000}})";
+  CHECK(status("PUT", queue, declaration) == 201);
+  CHECK(status("PUT", queue, declaration) == 204);
+  HttpResponse mismatch = ask("PUT", queue, R"({"durable":false})");
+  CHECK(mismatch.status == 400);
+  CHECK(mismatch.body ==
+        R"({"error":"bad_request","reason":"inequivalent arg 'durable' for queue 'http.q' in )"
+        R"(vhost '/': received 'false' but current is 'true'"})");
+  const std::string shown = body("GET", queue);
+  for (const char* part :
+       {R"("name":"http.q")", R"("arguments":{"x-message-ttl":100000})", R"("messages":0)",
+        R"("state":"running")", R"("node":"rabbit1@vm")", R"("policy":null)",
+        R"("type":"classic")", R"("messages_details":{"rate":0.0})"})
+    CHECK(shown.find(part) != std::string::npos);
+  CHECK(status("DELETE", queue) == 204);
+  CHECK(body("DELETE", queue) == R"({"error":"Object Not Found","reason":"Not Found"})");
+}
+
+TEST_CASE_FIXTURE(Fixture, "declarations that make no sense are named") {
+  CHECK(body("PUT", queue, "{bad") == R"({"error":"bad_request","reason":"not_json"})");
+  CHECK(body("PUT", queue, R"({"durable":"maybe"})") ==
+        R"({"error":"bad_request","reason":["not_boolean","maybe"]})");
+  CHECK(body("PUT", "/api/queues/nosuch/q", "{}") ==
+        R"({"error":"not_found","reason":"vhost_not_found"})");
+  CHECK(body("PUT", "/api/queues/%2F/amq.foo", "{}") ==
+        R"({"error":"not_authorised","reason":"Access refused."})");
+}
+
+TEST_CASE_FIXTURE(Fixture, "messages are published and got") {
+  CHECK(status("PUT", queue, "{}") == 201);
+  const char* publish = "/api/exchanges/%2F/amq.default/publish";
+  CHECK(body("POST", publish,
+             R"({"properties":{"delivery_mode":2,"headers":{"a":1}},"routing_key":"http.q",)"
+             R"("payload":"hello","payload_encoding":"string"})") == R"({"routed":true})");
+  CHECK(body("POST", publish,
+             R"({"properties":{},"routing_key":"http.q","payload":"/wAB",)"
+             R"("payload_encoding":"base64"})") == R"({"routed":true})");
+  CHECK(body("POST", publish,
+             R"({"properties":{},"routing_key":"nosuch","payload":"x",)"
+             R"("payload_encoding":"string"})") == R"({"routed":false})");
+  const std::string get = std::string(queue) + "/get";
+  const std::string keep = R"({"count":5,"ackmode":"ack_requeue_true","encoding":"auto"})";
+  const std::string got = body("POST", get, keep);
+  CHECK(got ==
+        R"([{"payload_bytes":5,"redelivered":false,"exchange":"","routing_key":"http.q",)"
+        R"("message_count":1,"properties":{"delivery_mode":2,"headers":{"a":1}},)"
+        R"("payload":"hello","payload_encoding":"string"},)"
+        R"({"payload_bytes":3,"redelivered":false,"exchange":"","routing_key":"http.q",)"
+        R"("message_count":0,"properties":[],"payload":"/wAB","payload_encoding":"base64"}])");
+  const std::string take = R"({"count":5,"ackmode":"ack_requeue_false","encoding":"base64"})";
+  CHECK(body("POST", get, take).find("aGVsbG8=") != std::string::npos);
+  CHECK(body("POST", get, take) == "[]");
+  CHECK(body("POST", get, R"({"count":5,"requeue":true,"encoding":"auto"})") ==
+        R"({"error":"bad_request","reason":"[{key_missing,ackmode}]"})");
+  CHECK(body("POST", "/api/queues/%2F/nosuch/get", take) ==
+        R"({"error":"not_found","reason":"NOT_FOUND - no queue 'nosuch' in vhost '/'"})");
+}
+
+TEST_CASE_FIXTURE(Fixture, "publishing names what is missing or unknown") {
+  const char* publish = "/api/exchanges/%2F/amq.default/publish";
+  CHECK(body("POST", publish, R"({"properties":{},"payload":"x"})") ==
+        R"({"error":"bad_request","reason":"[{key_missing,routing_key},)"
+        R"({key_missing,payload_encoding}]"})");
+  CHECK(body("POST", "/api/exchanges/%2F/nosuch/publish",
+             R"({"properties":{},"routing_key":"q","payload":"x","payload_encoding":"string"})") ==
+        R"({"error":"bad_request","reason":"404 NOT_FOUND - no exchange 'nosuch' in vhost '/'"})");
+  CHECK(body("POST", publish,
+             R"({"properties":{},"routing_key":"q","payload":"x","payload_encoding":"foo"})") ==
+        R"({"error":"bad_request","reason":["unsupported_encoding","foo"]})");
+}
+
+TEST_CASE_FIXTURE(Fixture, "the aliveness test puts a message through a queue") {
+  CHECK(body("GET", "/api/aliveness-test/%2F") == R"({"status":"ok"})");
+  CHECK(body("GET", "/api/aliveness-test/%2F") == R"({"status":"ok"})");
+  CHECK(status("GET", "/api/aliveness-test/nosuch") == 404);
+}
+
+TEST_CASE_FIXTURE(Fixture, "policies come and go") {
+  const char* policy = "/api/policies/%2F/hp";
+  const char* definition =
+      R"({"pattern":"^hp","definition":{"max-length":5},"priority":3,"apply-to":"queues"})";
+  CHECK(status("PUT", policy, definition) == 201);
+  CHECK(status("PUT", policy, definition) == 204);
+  CHECK(body("GET", policy) ==
+        R"({"vhost":"/","name":"hp","pattern":"^hp","apply-to":"queues",)"
+        R"("definition":{"max-length":5},"priority":3})");
+  CHECK(body("PUT", "/api/policies/%2F/hp2", R"({"pattern":"^hp","definition":{"nosuch":5}})") ==
+        R"({"error":"bad_request","reason":"Validation failed\n\n)"
+        R"([{&lt;&lt;\"nosuch\"&gt;&gt;,5}] are not recognised policy settings\n"})");
+  CHECK(status("DELETE", policy) == 204);
+  CHECK(status("DELETE", policy) == 404);
+}
+
+TEST_CASE_FIXTURE(Fixture, "tags decide what a user may see") {
+  CHECK(status("PUT", "/api/users/hu", R"({"password":"p","tags":"management"})") == 201);
+  CHECK(status("PUT", "/api/users/hu3", R"({"password":"x","tags":""})") == 201);
+  CHECK(status("PUT", "/api/permissions/%2F/hu",
+               R"({"configure":"^$","write":"^$","read":"^$"})") == 201);
+  credentials = "hu3:x";
+  CHECK(status("GET", "/api/whoami") == 401);
+  credentials = "hu:p";
+  CHECK(body("GET", "/api/users") ==
+        R"({"error":"not_authorised","reason":"Not administrator user"})");
+  CHECK(status("GET", "/api/nodes") == 401);
+  CHECK(status("GET", "/api/queues") == 200);
+  CHECK(body("PUT", "/api/queues/%2F/x", "{}") ==
+        R"({"error":"not_authorised","reason":"Access refused."})");
+  credentials = "guest:guest";
+  CHECK(status("PUT", "/api/users/hu", R"({"password":"p","tags":"monitoring"})") == 204);
+  CHECK(status("PUT", "/api/vhosts/hv", "{}") == 201);
+  credentials = "hu:p";
+  CHECK(status("GET", "/api/nodes") == 200);
+  CHECK(status("PUT", "/api/queues/hv/x", "{}") == 401);
+}
+
+TEST_CASE_FIXTURE(Fixture, "lists are sorted, cut and paged") {
+  for (const char* name : {"b", "a", "c"})
+    CHECK(status("PUT", std::string("/api/queues/%2F/") + name, "{}") == 201);
+  CHECK(body("GET", "/api/queues?columns=name&sort=name&sort_reverse=true") ==
+        R"([{"name":"c"},{"name":"b"},{"name":"a"}])");
+  CHECK(body("GET", "/api/queues?page=2&page_size=2&columns=name") ==
+        R"({"filtered_count":3,"item_count":1,"items":[{"name":"c"}],"page":2,"page_count":2,)"
+        R"("page_size":2,"total_count":3})");
+  CHECK(status("GET", "/api/queues?page=9") == 400);
+}
+
+TEST_CASE_FIXTURE(Fixture, "exchanges and bindings") {
+  CHECK(status("PUT", "/api/exchanges/%2F/http.x", R"({"type":"direct","durable":true})") == 201);
+  CHECK(body("PUT", "/api/exchanges/%2F/http.x", R"({"type":"fanout"})") ==
+        R"({"error":"bad_request","reason":"inequivalent arg 'type' for exchange 'http.x' in )"
+        R"(vhost '/': received 'fanout' but current is 'direct'"})");
+  CHECK(status("PUT", "/api/exchanges/%2F/amq.foo", R"({"type":"fanout"})") == 401);
+  CHECK(body("PUT", "/api/exchanges/%2F/x2", R"({"type":"foo"})") ==
+        R"({"error":"bad_request","reason":"invalid exchange type 'foo'"})");
+  CHECK(status("PUT", queue, "{}") == 201);
+  HttpResponse bound =
+      ask("POST", "/api/bindings/%2F/e/http.x/q/http.q", R"({"routing_key":"a.*.b"})");
+  CHECK(bound.status == 201);
+  CHECK(bound.headers[0] == std::pair<std::string, std::string>("location", "http.q/a.%2A.b"));
+  CHECK(body("GET", "/api/bindings/%2F/e/http.x/q/http.q").find("\"properties_key\":\"a.%2A.b\"") !=
+        std::string::npos);
+  CHECK(status("DELETE", "/api/bindings/%2F/e/http.x/q/http.q/a.%2A.b") == 204);
+  CHECK(status("DELETE", "/api/exchanges/%2F/http.x") == 204);
+  CHECK(status("DELETE", "/api/exchanges/%2F/amq.direct") == 401);
+}
