@@ -123,8 +123,15 @@ def header_text(methods):
         lines += ["  " + TYPES[argument.wire_type][0].format(argument.name)
                   for argument in method.arguments if not argument.reserved]
         lines += [f"  bool operator==(const {method.struct}&) const = default;", "};", ""]
-    lines.append("using Method = std::variant<")
+    lines.append("using AnyMethod = std::variant<")
     lines.append(",\n".join(f"    {method.struct}" for method in methods) + ">;")
+    lines += [
+        "/// One method. What copying and moving it takes is compiled once, not in every source.",
+        "struct Method : AnyMethod {",
+        "  using AnyMethod::AnyMethod;",
+        "  Method();", "  Method(const Method& other);", "  Method(Method&& other) noexcept;",
+        "  Method& operator=(const Method& other);", "  Method& operator=(Method&& other) noexcept;",
+        "  ~Method();", "};"]
     lines += ["", "/// Appends a complete method frame."]
     lines += [f"void encode_method(base::Bytes& out, std::uint16_t channel, "
               f"const {method.struct}& method);" for method in methods]
@@ -195,7 +202,13 @@ def source_text(methods):
         lines += [f"void read_{method.struct}([[maybe_unused]] base::ByteReader& reader, "
                   "Method& into) {",
                   *reader_lines(method), "}", ""]
-    lines += ["}  // namespace", ""]
+    lines += [
+        "}  // namespace", "",
+        "Method::Method() = default;", "Method::Method(const Method& other) = default;",
+        "Method::Method(Method&& other) noexcept = default;",
+        "Method& Method::operator=(const Method& other) = default;",
+        "Method& Method::operator=(Method&& other) noexcept = default;",
+        "Method::~Method() = default;", ""]
     for method in methods:
         lines += [
             "void encode_method(base::Bytes& out, std::uint16_t channel,",

@@ -85,7 +85,9 @@ class ChannelEvents {
 
 /// The way from a channel to queues and to the catalog, on any node. Requests are answered
 /// exactly once, within a deadline (error timeout or unavailable), unless the channel is closed
-/// first. Requests of one channel to one queue keep their order.
+/// first. Requests of one channel to one queue keep their order. An error about the state of the
+/// queue says "in use", "not empty" or "in exclusive use" and leaves the queue to be named by the
+/// session.
 class Gateway {
  public:
   virtual ~Gateway() = default;

@@ -95,12 +95,16 @@ int shutdown(Invocation& invocation) {
   return exit_ok;
 }
 
-/// Waits until the application runs. `state` receives what it was last.
+/// Waits until the application runs. `state` receives what it was last: "gone" when the process
+/// ended meanwhile.
 bool await_running(Invocation& invocation, ControlClient& client, std::string& state,
                    std::string& failure) {
   while (Clock::now() < invocation.deadline()) {
     auto reply = client.request(R"({"command":"app_state"})", invocation.deadline());
-    if (!reply) return false;
+    if (!reply) {
+      if (reply.error().code != base::ErrorCode::timeout) state = "gone";
+      return false;
+    }
     auto parsed = management::parse_json(*reply);
     const Json* value =
         parsed && parsed->is_object() ? parsed->get_object().if_contains("value") : nullptr;
@@ -121,6 +125,10 @@ int await_startup(Invocation& invocation) {
   std::string state, failure;
   if (await_running(invocation, *client, state, failure)) return exit_ok;
   if (state == "failed") return invocation.fail(exit_unavailable, failure);
+  if (state == "gone")
+    return invocation.fail(exit_unavailable,
+                           fmt::format("node {} ended while it started; its log says why",
+                                       invocation.node()));
   if (state == "stopped") return invocation.fail(exit_unavailable, "rabbit_is_not_running");
   return invocation.fail_timeout();
 }

@@ -66,9 +66,9 @@ std::string_view failure_text(Failure failure) {
   return "the system refused";
 }
 
-std::expected<base::Bytes, Failure> ask_epmd(const NodeTarget& target,
-                                             const epmd::Request& question,
-                                             Clock::time_point deadline) {
+std::expected<base::Bytes, Failure> ask_epmd_once(const NodeTarget& target,
+                                                  const epmd::Request& question,
+                                                  Clock::time_point deadline) {
   auto socket = BlockingSocket::connect(target.dial_host, target.epmd_port, deadline);
   if (!socket) return std::unexpected(socket.error());
   base::Bytes request, answer;
@@ -81,6 +81,21 @@ std::expected<base::Bytes, Failure> ask_epmd(const NodeTarget& target,
     answer += *bytes;
   }
   return answer;
+}
+
+/// A connection that ends without a word is no answer: the service may have been starting, or
+/// have had too many callers.
+std::expected<base::Bytes, Failure> ask_epmd(const NodeTarget& target,
+                                             const epmd::Request& question,
+                                             Clock::time_point deadline) {
+  constexpr int most_attempts = 3;
+  std::expected<base::Bytes, Failure> answer = std::unexpected(Failure::closed);
+  for (int i = 0; i < most_attempts; ++i) {
+    answer = ask_epmd_once(target, question, deadline);
+    const bool is_silent = answer ? answer->empty() : answer.error() == Failure::closed;
+    if (!is_silent) return answer;
+  }
+  return std::unexpected(Failure::closed);
 }
 
 /// The port that the name service of the node's host knows for it.

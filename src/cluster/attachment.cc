@@ -1,6 +1,7 @@
 #include "cluster/attachment.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "catalog/placement.h"
 
@@ -21,6 +22,7 @@ void Attachment::publish(PublishSeq seq, const broker::Message& message) {
 }
 
 void Attachment::ask(RequestId request, QueueRequest what, base::Time deadline) {
+  if (std::holds_alternative<SyncTo>(what)) has_settled_ = false;
   if (is_attached_) send(what);
   asked_.emplace(request, Asked{std::move(what), deadline});
 }
@@ -39,7 +41,12 @@ void Attachment::limit(std::uint16_t limit) {
 
 void Attachment::settle(Lease lease, std::vector<MessageIndex> messages,
                         broker::Outcome outcome) {
-  if (is_current(lease)) send(SettleTo{outcome, std::move(messages)});
+  if (!is_current(lease)) {
+    has_lost_settles_ = true;
+    return;
+  }
+  has_settled_ = true;
+  send(SettleTo{outcome, std::move(messages)});
 }
 
 void Attachment::close() {
@@ -86,6 +93,7 @@ void Attachment::on_not_leading(base::Time now) {
 void Attachment::refresh(Lease& next_lease, base::Time now, Effects& effects) {
   const catalog::Queue* queue = context_.catalog().find_queue(queue_);
   if (!queue) return on_removed(effects);
+  if (has_lost_settles_) fail_syncs(effects);
   bool is_same = queue->leader == leader_ && queue->epoch == epoch_;
   bool is_reachable =
       queue->leader == context_.self() || context_.is_linked(queue->leader);
@@ -106,6 +114,9 @@ void Attachment::attach(const catalog::Queue& queue, Lease lease, Effects& effec
   leader_ = queue.leader;
   epoch_ = queue.epoch;
   is_attached_ = was_attached_ = true;
+  // What was settled and not synced under the last lease may be lost.
+  fail_syncs(effects);
+  has_lost_settles_ |= std::exchange(has_settled_, false);
   if (limit_ != 0) send(LimitTo{limit_});
   for (auto consumer = consumers_.begin(); consumer != consumers_.end();) {
     if (is_failover && consumer->second.subscription.cancel_on_failover) {
@@ -120,6 +131,21 @@ void Attachment::attach(const catalog::Queue& queue, Lease lease, Effects& effec
   for (const auto& [request, asked] : asked_) send(asked.what);
 }
 
+void Attachment::fail_syncs(Effects& effects) {
+  for (auto asked = asked_.begin(); asked != asked_.end();) {
+    if (!std::holds_alternative<SyncTo>(asked->second.what)) {
+      ++asked;
+      continue;
+    }
+    effects.failed.push_back({asked->first,
+                              {base::ErrorCode::unavailable,
+                               "the leader of " + described_ + " was lost, and with it what was "
+                               "settled"}});
+    asked = asked_.erase(asked);
+    has_lost_settles_ = false;
+  }
+}
+
 void Attachment::give_up(const catalog::Queue& queue, Effects& effects) {
   for (const Unconfirmed& publish : unconfirmed_) effects.rejected.push_back(publish.seq);
   unconfirmed_.clear();
@@ -129,7 +155,8 @@ void Attachment::give_up(const catalog::Queue& queue, Effects& effects) {
     effects.failed.push_back(
         {request,
          {base::ErrorCode::not_found, "home node '" + queue.leader + "' of durable " + described_ +
-                                          " is down or inaccessible"}});
+                                          " is down or inaccessible"},
+         std::holds_alternative<GetFrom>(asked.what)});
   asked_.clear();
 }
 
@@ -151,7 +178,8 @@ void Attachment::on_removed(Effects& effects) {
       effects.done.push_back(asked->first);
     else
       effects.failed.push_back(
-          {asked->first, {base::ErrorCode::not_found, "no " + described_}});
+          {asked->first, {base::ErrorCode::not_found, "no " + described_},
+           std::holds_alternative<GetFrom>(asked->second.what)});
     asked = asked_.erase(asked);
   }
 }
@@ -168,7 +196,8 @@ void Attachment::expire(base::Time now, Effects& effects) {
     else
       effects.failed.push_back({asked->first,
                                 {base::ErrorCode::timeout,
-                                 "the queue's leader did not answer in time"}});
+                                 "the queue's leader did not answer in time"},
+                                std::holds_alternative<GetFrom>(asked->second.what)});
     asked = asked_.erase(asked);
   }
 }

@@ -23,6 +23,7 @@ class Attachment {
     struct Failed {
       RequestId request;
       base::Error error;
+      bool is_get = false;
     };
     std::vector<Failed> failed;
     std::vector<RequestId> done;  ///< answered although the leader will not
@@ -75,6 +76,7 @@ class Attachment {
   void send(QueueRequest request);
   void attach(const catalog::Queue& queue, Lease lease, Effects& effects);
   void give_up(const catalog::Queue& queue, Effects& effects);
+  void fail_syncs(Effects& effects);
 
   QueueContext& context_;
   ChannelId channel_;
@@ -86,6 +88,8 @@ class Attachment {
   bool is_attached_ = false;
   bool was_attached_ = false;
   bool is_closing_ = false;
+  bool has_settled_ = false;      ///< under this lease, and no sync was asked for since
+  bool has_lost_settles_ = false; ///< the next sync must fail
   base::Time attach_again_{};
   std::uint16_t limit_ = 0;
   std::deque<Unconfirmed> unconfirmed_;

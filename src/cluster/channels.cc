@@ -180,8 +180,15 @@ void Channels::carry_out(ChannelId id, Channel& channel, const Attachment::Effec
     channel.consumers.erase(tag);
     tell(id, [tag](broker::ChannelEvents& events) { events.on_consumer_cancelled(tag); });
   }
-  for (const auto& [request, error] : effects.failed)
-    finish_request(id, channel, request, std::unexpected(error));
+  for (const Attachment::Effects::Failed& failed : effects.failed) {
+    if (!failed.is_get) {
+      finish_request(id, channel, failed.request, std::unexpected(failed.error));
+      continue;
+    }
+    tell(id, [request = failed.request, error = failed.error](broker::ChannelEvents& events) {
+      events.on_got(request, std::unexpected(error), 0);
+    });
+  }
   for (RequestId request : effects.done) finish_request(id, channel, request, broker::Reply{});
 }
 

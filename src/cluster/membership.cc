@@ -54,7 +54,22 @@ catalog::Incarnation Membership::incarnation(const NodeName& peer) const {
 
 void Membership::force() { is_forced_ = true; }
 
+bool Membership::is_up_myself() const {
+  const catalog::Node* own = metadata_.catalog().find_node(self_);
+  return own && own->running && own->incarnation == incarnation_ && !has_left(self_);
+}
+
+bool Membership::has_left(const NodeName& member) const {
+  auto found = peers_.find(member);
+  return found != peers_.end() &&
+         (found->second.is_leaving || found->second.state == PeerState::dead);
+}
+
 void Membership::force_if_other_half_is_dead() {
+  // Only a run that was up when the other half died knows all that the two had agreed on. After a
+  // restart the other one may have gone on alone and then died, and one that leaves may have lost
+  // its vote without having heard of it.
+  if (!is_up_myself()) return;
   raft::Core& core = metadata_.core();
   const raft::Configuration& configuration = core.configuration();
   if (core.role() == raft::Role::leader && core.is_configuration_committed()) return;

@@ -206,6 +206,11 @@ bool Metadata::work(bool& wants_sync) {
 }
 
 void Metadata::write(const raft::Output& output) {
+  if (output.reset) {
+    catalog_ = catalog::Catalog();
+    proposers_.clear();
+    events_.reset();
+  }
   if (output.hard_state) hard_ = *output.hard_state;
   if (output.reset || output.hard_state)
     append(output.reset ? reset_record : hard_state_record, raft::encode(hard_));

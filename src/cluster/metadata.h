@@ -27,6 +27,9 @@ class Metadata {
     std::function<void(const std::vector<catalog::Change>&)> changed;
     /// The catalog was replaced by a snapshot.
     std::function<void()> replaced;
+    /// The catalog is empty: the cluster went on without this node (force_boot elsewhere), and
+    /// everything will be read anew.
+    std::function<void()> reset;
   };
 
   static constexpr storage::StreamId stream{2};

@@ -25,10 +25,17 @@ void Node::Impl::on_changed(const std::vector<catalog::Change>& changes) {
     channels_->on_change(change);
     if (observer_) observer_(change);
   }
-  bool is_about_nodes = changes.empty() || std::ranges::any_of(changes, [](const auto& change) {
+  bool is_about_nodes = std::ranges::any_of(changes, [](const auto& change) {
     return std::holds_alternative<catalog::NodeChanged>(change);
   });
   if (is_about_nodes) update_members();
+}
+
+void Node::Impl::on_replaced() {
+  update_members();
+  // A node that fell far behind sees all that it missed at once.
+  if (host_->is_active()) host_->activate();
+  channels_->refresh_all();
 }
 
 void Node::Impl::update_members() {
@@ -163,6 +170,14 @@ std::vector<QueueStatus> Node::led_queues() const {
   for (const QueueHost::Led& queue : impl_->host_->led())
     led.push_back({queue.queue, queue.state->counts(), queue.state->consumers()});
   return led;
+}
+
+std::vector<ReplicaStatus> Node::replicas() const {
+  std::vector<ReplicaStatus> all;
+  for (const Replica* replica : impl_->host_->replicas())
+    all.push_back({replica->id(), replica->is_usable(), replica->last(), replica->commit(),
+                   replica->contents()});
+  return all;
 }
 
 std::vector<catalog::NodeName> Node::running_members() const {

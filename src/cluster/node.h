@@ -57,6 +57,15 @@ struct QueueStatus {
   std::vector<broker::ConsumerInfo> consumers;
 };
 
+/// A copy of a queue on this node, as it would be after everything that it was told.
+struct ReplicaStatus {
+  catalog::QueueId queue;
+  bool is_usable = false;
+  broker::MessageIndex last;
+  broker::MessageIndex commit;
+  std::vector<std::pair<broker::MessageIndex, broker::Message>> messages;
+};
+
 /// One running broker node: the catalog over Raft, the queues that it leads or replicates, and
 /// the channels of its clients. A deterministic machine: the server and the simulator feed it
 /// with time, link bytes and disk completions, and carry out what it puts out. One shard.
@@ -131,6 +140,8 @@ class Node final : public broker::Gateway {
   void set_query_handler(QueryHandler handler);
 
   std::vector<QueueStatus> led_queues() const;
+  /// All copies of queues here, with their contents: for checks, not for large queues.
+  std::vector<ReplicaStatus> replicas() const;
   /// Called with each change of the catalog, after it was applied.
   void set_change_observer(std::function<void(const catalog::Change&)> observer);
   /// Members as Raft and the links see them, for cluster_status and logs.

@@ -94,6 +94,7 @@ class Node::Impl final : public QueueContext {
   std::uint64_t id_base() const;
   void make_first(RecoveredNode& recovered);
   void on_changed(const std::vector<catalog::Change>& changes);
+  void on_replaced();
   void update_members();
   void advance_phase();
   void begin_running();

@@ -48,6 +48,7 @@ void Node::Impl::on_link_up(const NodeName& peer, base::Time now) {
   Link& link = links_[peer];
   link.last_heard = link.last_sent = now;
   send(peer, Hello{facts_.uuid, facts_.incarnation});
+  if (phase_ == NodePhase::stopping) send(peer, Leaving{});
 }
 
 void Node::Impl::on_link_down(const NodeName& peer, base::Time now) {

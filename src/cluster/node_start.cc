@@ -54,7 +54,11 @@ base::Result<> Node::Impl::make_parts(RecoveredNode recovered) {
   events.send = [this](const NodeName& to, LinkMessage message) { send(to, std::move(message)); };
   events.is_linked = [this](const NodeName& peer) { return is_linked(peer); };
   events.changed = [this](const std::vector<catalog::Change>& changes) { on_changed(changes); };
-  events.replaced = [this] { on_changed({}); };
+  events.replaced = [this] { on_replaced(); };
+  events.reset = [this] {
+    if (phase_ != NodePhase::starting)
+      fail("another member was forced to go on without this node; start it again to join that one");
+  };
   metadata_ = std::make_unique<Metadata>(options_.name, *log_, std::move(events));
   if (is_recovered_state_new_) metadata_->write_initial(recovered.raft);
 

@@ -187,7 +187,10 @@ bool QueueHost::work() {
     Hosted* hosted = find_hosted(id);
     if (!hosted) continue;
     if (hosted->leader) hosted->leader->advance();
+    MessageIndex acked = hosted->replica->acked();
     wants_sync |= hosted->replica->write();
+    // What waits for no sync is safe as soon as it is written, and nobody else tells the leader.
+    if (hosted->leader && hosted->replica->acked() > acked) wake(id);
     if (hosted->follower) {
       hosted->follower->acknowledge();
       if (hosted->follower->deadline() != base::never) asking_.insert(id);
@@ -212,6 +215,13 @@ void QueueHost::move_old_records() {
     else
       log_.forget(stream);
   }
+}
+
+std::vector<const Replica*> QueueHost::replicas() const {
+  std::vector<const Replica*> all;
+  for (const auto& [id, hosted] : hosted_)
+    if (hosted.replica) all.push_back(hosted.replica.get());
+  return all;
 }
 
 std::vector<QueueHost::Led> QueueHost::led() const {

@@ -55,6 +55,7 @@ class QueueHost {
     const broker::Queue* state;
   };
   std::vector<Led> led() const;
+  std::vector<const Replica*> replicas() const;
   /// The replica of that queue on this node, or null.
   const Replica* find(QueueId queue) const;
 

@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "catalog/placement.h"
 
 namespace warren::cluster {
 namespace {
@@ -28,11 +29,11 @@ std::size_t bytes_of(const QueueEntry& entry) {
 
 QueueLeader::QueueLeader(QueueContext& context, Replica& replica, Epoch epoch)
     : context_(context), replica_(replica), epoch_(epoch) {
-  // Messages that the former leader had delivered, or may have, are told apart by this flag only.
   replica_.apply_all();
-  replica_.queue().mark_redelivered(replica_.last());
-  if (const catalog::Queue* queue = record())
-    described_ = "queue '" + queue->name.name + "' in vhost '" + queue->name.vhost + "'";
+  // A successor can't know what its predecessor delivered last; a queue with one copy does.
+  const catalog::Queue* queue = record();
+  bool is_only_copy = queue && queue->replicas.size() == 1;
+  replica_.queue().mark_redelivered(is_only_copy ? replica_.delivered() : replica_.last());
 }
 
 const catalog::Queue* QueueLeader::record() const {
@@ -42,6 +43,11 @@ const catalog::Queue* QueueLeader::record() const {
 bool QueueLeader::is_in_sync(const NodeName& node) const {
   const catalog::Queue* queue = record();
   return queue && std::ranges::find(queue->in_sync, node) != queue->in_sync.end();
+}
+
+bool QueueLeader::is_running(const NodeName& node) const {
+  const catalog::Node* found = context_.catalog().find_node(node);
+  return found && found->running;
 }
 
 bool QueueLeader::is_alone() const {
@@ -129,11 +135,9 @@ void QueueLeader::handle(const ToQueue& to, const PublishTo& publish) {
 void QueueLeader::handle(const ToQueue& to, const SubscribeTo& subscribe) {
   auto subscribed = replica_.queue().subscribe(to.channel, subscribe.subscription);
   if (subscribe.request) {
-    if (subscribed)
-      reply(to, subscribe.request, broker::Reply{});
-    else
-      reply(to, subscribe.request,
-            base::fail(subscribed.error().code, described_ + " " + subscribed.error().text));
+    reply(to, subscribe.request,
+          subscribed ? base::Result<broker::Reply>(broker::Reply{})
+                     : std::unexpected(subscribed.error()));
   } else if (!subscribed) {
     tell(to.channel, to.lease, CancelledBy{subscribe.subscription.consumer_tag});
   }
@@ -189,10 +193,10 @@ void QueueLeader::handle(const ToQueue& to, const DeleteFrom& remove) {
   broker::QueueCounts counts = replica_.queue().counts();
   if (remove.if_unused && counts.consumers > 0)
     return reply(to, remove.request,
-                 base::fail(base::ErrorCode::precondition_failed, described_ + " in use"));
+                 base::fail(base::ErrorCode::precondition_failed, "in use"));
   if (remove.if_empty && counts.ready > 0)
     return reply(to, remove.request,
-                 base::fail(base::ErrorCode::precondition_failed, described_ + " not empty"));
+                 base::fail(base::ErrorCode::precondition_failed, "not empty"));
   const NodeName node = attachments_.at(to.channel).node;
   // The leader may be gone by the time of the answer, with its queue.
   context_.propose(catalog::DeleteQueue{replica_.id()},
@@ -303,12 +307,15 @@ void QueueLeader::on_catalog_changed() {
   if (!queue) return;
   std::erase_if(expelling_, [this](const auto& entry) { return !is_in_sync(entry.first); });
   for (auto& [name, follower] : followers_) {
-    // A proposal of another placement version is refused, so nobody has to wait for it.
-    bool is_settled = follower.placement_version != queue->placement_version;
+    // A proposal of another placement version is refused, and so is one for a node that is down,
+    // whose coming up makes another version. Nobody has to wait for those.
+    bool is_settled =
+        follower.placement_version != queue->placement_version || !is_running(name);
     if (is_settled || is_in_sync(name)) follower.is_required = false;
     if (is_settled) follower.proposal.reset();
     follower.placement_version = queue->placement_version;
   }
+  yield_if_unwanted();
   context_.wake(replica_.id());
 }
 
@@ -424,6 +431,7 @@ void QueueLeader::ship_snapshot(const NodeName& node, Follower& follower) {
 void QueueLeader::admit(const NodeName& node, Follower& follower) {
   bool is_waiting = follower.proposal && !follower.proposal->is_answered;
   if (!follower.is_tailing || !follower.has_acked || is_waiting || is_in_sync(node)) return;
+  if (!is_running(node)) return;
   const catalog::Queue* queue = record();
   if (!queue || std::ranges::find(queue->replicas, node) == queue->replicas.end()) return;
   // The snapshot holds what was applied here, and that must not be taken back.
@@ -452,6 +460,12 @@ void QueueLeader::discard() {
     if (follower.is_attached)
       up_to = std::min(up_to, follower.is_tailing ? follower.sent : follower.snapshot_last);
   replica_.discard(up_to);
+}
+
+void QueueLeader::yield_if_unwanted() {
+  if (yielding_ && !yielding_->is_answered) return;
+  auto successor = catalog::find_wanted_successor(context_.catalog(), *record());
+  if (successor) yielding_ = propose(catalog::ElectLeader{replica_.id(), epoch_, *successor});
 }
 
 void QueueLeader::advance() {

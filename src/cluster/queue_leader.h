@@ -3,7 +3,6 @@
 #include <deque>
 #include <map>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "cluster/queue_context.h"
@@ -101,6 +100,7 @@ class QueueLeader {
 
   const catalog::Queue* record() const;
   bool is_in_sync(const NodeName& node) const;
+  bool is_running(const NodeName& node) const;
   bool is_alone() const;
   MessageIndex deliverable() const;
   void commit();
@@ -116,11 +116,11 @@ class QueueLeader {
   void expel(const NodeName& node);
   std::shared_ptr<Proposal> propose(const catalog::Command& command);
   void discard();
+  void yield_if_unwanted();
 
   QueueContext& context_;
   Replica& replica_;
   Epoch epoch_;
-  std::string described_;  ///< "queue 'q' in vhost '/'"
   std::map<ChannelId, Attachment> attachments_;
   std::map<NodeName, Follower> followers_;
   /// Members proposed to leave the in-sync set.
@@ -129,6 +129,7 @@ class QueueLeader {
   std::deque<PendingGet> gets_;
   std::multimap<MessageIndex, PendingSync> syncs_;
   bool is_deleting_ = false;
+  std::shared_ptr<Proposal> yielding_;
 };
 
 }  // namespace warren::cluster

@@ -113,6 +113,22 @@ void Replica::apply_committed(MessageIndex commit) {
 
 void Replica::apply_all() { apply_up_to(last_); }
 
+std::vector<std::pair<MessageIndex, broker::Message>> Replica::contents() const {
+  std::map<MessageIndex, broker::Message> messages;
+  queue_.for_each_message(MessageIndex{}, [&](MessageIndex index, const broker::Message& message) {
+    messages.emplace(index, message);
+    return true;
+  });
+  for (const QueueEntry& entry : entries_) {
+    if (entry.index <= applied_) continue;
+    if (const auto* enqueued = std::get_if<Enqueued>(&entry.what))
+      messages.emplace(entry.index, enqueued->message);
+    else if (const auto* settled = std::get_if<Settled>(&entry.what))
+      for (MessageIndex index : settled->messages) messages.erase(index);
+  }
+  return {messages.begin(), messages.end()};
+}
+
 void Replica::set_commit(MessageIndex commit) {
   ASSERT(commit >= commit_ && commit <= last_);
   commit_ = commit;

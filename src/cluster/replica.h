@@ -43,6 +43,8 @@ class Replica {
   /// Entries up to there are not in entries() any more.
   MessageIndex discarded() const { return discarded_; }
   MessageIndex applied() const { return applied_; }
+  /// The messages that are left when every entry is applied.
+  std::vector<std::pair<MessageIndex, broker::Message>> contents() const;
 
   /// Adds an entry with an index above last().
   void append(QueueEntry entry);

@@ -53,7 +53,6 @@ Shard::Impl::~Impl() { mailbox->close(); }
 
 void Shard::Impl::run() {
   is_running = true;
-  is_stopped = false;
   io.restart();
   auto keep_running = asio::make_work_guard(io);
   end_turn();
@@ -64,6 +63,7 @@ void Shard::Impl::run() {
     end_turn();
   }
   is_running = false;
+  is_stopped = false;
 }
 
 void Shard::Impl::end_turn() {

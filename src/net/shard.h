@@ -23,7 +23,8 @@ class Shard {
 
   /// Runs turns on the calling thread until `stop` is called.
   void run();
-  /// Ends `run` after the current turn; to be called on the shard's thread.
+  /// Ends `run` after the current turn, or a later `run` after its first turn. To be called on
+  /// the shard's thread.
   void stop();
 
   /// When the current turn began. Outside of `run`: the time now.

@@ -17,6 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr int first_own_file = STDERR_FILENO + 1;
+
 std::unexpected<base::Error> system_error(std::string_view what, const fs::path& path) {
   return base::fail(base::ErrorCode::io,
                     fmt::format("cannot {} {}: {}", what, path.string(), std::strerror(errno)));
@@ -83,8 +85,14 @@ std::unique_ptr<Detachment> Detachment::detach() {
     } while (size < 0 && errno == EINTR);
     ::_exit(size == 1 ? 0 : 1);
   }
-  ::close(ends[0]);
   ::setsid();
+  // Files that we were given by mistake must not be kept open for as long as the node lives.
+  if (ends[1] != first_own_file) {
+    ::dup2(ends[1], first_own_file);
+    ends[1] = first_own_file;
+  }
+  ::close_range(first_own_file + 1, ~0u, 0);
+  ::fcntl(first_own_file, F_SETFD, FD_CLOEXEC);
   return std::unique_ptr<Detachment>(new Detachment(ends[1]));
 }
 

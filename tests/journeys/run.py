@@ -4,6 +4,7 @@ Usage: run.py [PATTERN...]   only modules or tests whose name holds one of the p
 """
 
 import pathlib
+import signal
 import sys
 import time
 import unittest
@@ -11,15 +12,26 @@ import unittest
 FOLDER = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(FOLDER))
 
+from harness import SLOWNESS  # noqa: E402  (the folder has to be known first)
+
+# A test that hangs fails here, and still cleans up what it started.
+LONGEST_S = int(150 * SLOWNESS)
+
+
+def on_alarm(_signal, _frame):
+    raise AssertionError(f"the test did not end within {LONGEST_S} s")
+
 
 class Results(unittest.TextTestResult):
     def startTest(self, test):
         super().startTest(test)
         self.began = time.monotonic()
+        signal.alarm(LONGEST_S)
         print(f"-- {test.id()}", flush=True)
 
     def stopTest(self, test):
         super().stopTest(test)
+        signal.alarm(0)
         print(f"   {time.monotonic() - self.began:.1f} s", flush=True)
 
     def addSkip(self, test, reason):
@@ -36,6 +48,7 @@ def tests_of(suite):
 
 
 def main():
+    signal.signal(signal.SIGALRM, on_alarm)
     patterns = sys.argv[1:]
     found = unittest.defaultTestLoader.discover(str(FOLDER), pattern="*_test.py")
     tests = [test for test in tests_of(found)

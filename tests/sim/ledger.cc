@@ -8,6 +8,9 @@ base::Bytes Ledger::publish(ChannelId channel, PublishSeq seq, bool is_persisten
                             const std::vector<QueueId>& queues, std::size_t padding) {
   std::uint64_t number = ++last_number_;
   numbers_[{channel, seq}] = {queues, false, number};
+  world_.trace("published: message {}, {} of channel {:x}, to queue {}{}", number, seq.value,
+               channel.value, queues.front().value,
+               queues.size() > 1 ? fmt::format(" and {}", queues[1].value) : "");
   for (QueueId queue : queues) {
     Message message;
     message.is_persistent = is_persistent;
@@ -74,10 +77,12 @@ std::uint64_t Ledger::delivered(ChannelId consumer, const broker::Delivery& deli
 }
 
 void Ledger::settled(QueueId queue, std::uint64_t number) {
+  world_.trace("settled: message {} of queue {}", number, queue.value);
   if (Message* message = find(queue, number)) message->is_settled = true;
 }
 
 void Ledger::settled_durably(QueueId queue, std::uint64_t number) {
+  world_.trace("settled durably: message {} of queue {}", number, queue.value);
   if (Message* message = find(queue, number)) message->is_settled_durably = true;
 }
 

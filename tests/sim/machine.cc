@@ -81,6 +81,7 @@ void Machine::stop() {
 
 void Machine::end_process(std::string_view how) {
   world_.trace("{}: process {} {}", name_, run_, how);
+  world_.on_node_changed(*this);
   node_.reset();
   ++run_;
   waiting_.clear();
@@ -176,6 +177,7 @@ void Machine::follow_phase() {
   if (phase == last_phase_) return;
   last_phase_ = phase;
   world_.trace("{}: {} {}", name_, name_of(phase), node_->failure());
+  if (phase == NodePhase::running) world_.on_node_changed(*this);
   if (phase != NodePhase::stopped && phase != NodePhase::failed) return;
   bool is_wanted = is_wanted_ && phase == NodePhase::failed;
   end_process("ends");

@@ -37,6 +37,8 @@ void Scenario::make_cluster() {
   world_.set_process_observer([this](Machine& machine) {
     for (auto& client : clients_) client->on_process_gone(machine);
   });
+  if (world_.options().is_verbose)
+    world_.set_node_observer([this](Machine& machine) { trace_replicas(machine); });
   Machine& first = world_.add_machine("n1@sim");
   first.settings() = settings_;
   first.start();

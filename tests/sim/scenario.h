@@ -60,6 +60,7 @@ class Scenario {
   void drain();
   void check_catalogs();
   void check_replicas();
+  void trace_replicas(Machine& machine);
   void restart_everything();
   bool are_queues_empty();
   std::string describe_state();

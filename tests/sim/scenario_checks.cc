@@ -54,6 +54,7 @@ void Scenario::mend() {
         return is_everybody_running();
       },
       seconds(90));
+  for (Machine* machine : world_.machines()) trace_replicas(*machine);
   if (!is_whole && !world_.failure())
     world_.fail("not all nodes run again:" + describe_state());
 }
@@ -91,7 +92,44 @@ void Scenario::check_catalogs() {
   }
 }
 
-void Scenario::check_replicas() {}
+/// What the in-sync replicas of a queue hold must be the same. Transient messages are left out: a
+/// replica that restarts comes back without them.
+void Scenario::check_replicas() {
+  using Contents = std::map<broker::MessageIndex, std::string>;
+  std::map<catalog::QueueId, std::map<catalog::NodeName, Contents>> found;
+  for (Machine* machine : world_.machines()) {
+    if (!machine->node()) return world_.fail(machine->name() + " is gone again");
+    for (const auto& status : machine->node()->replicas()) {
+      Contents& contents = found[status.queue][machine->name()];
+      for (const auto& [index, message] : status.messages)
+        if (message.is_persistent()) contents.emplace(index, message.encoded());
+    }
+  }
+  const catalog::Catalog& catalog = world_.machines().front()->node()->catalog();
+  for (const auto& [id, queue] : catalog.queues()) {
+    auto& replicas = found[id];
+    const Contents& of_leader = replicas[queue.leader];
+    for (const auto& member : queue.in_sync) {
+      if (replicas[member] == of_leader) continue;
+      world_.fail(fmt::format("queue {} ({}): the replica on {} has {} messages, the leader {} {}",
+                              id.value, queue.name.name, member, replicas[member].size(),
+                              queue.leader, of_leader.size()));
+    }
+  }
+}
+
+void Scenario::trace_replicas(Machine& machine) {
+  if (!machine.node()) return;
+  for (const auto& status : machine.node()->replicas()) {
+    const catalog::Queue* queue = machine.node()->catalog().find_queue(status.queue);
+    world_.trace("{}: replica of queue {}: last {}, commit {}, {} messages; leader {}, epoch {}, "
+                 "in sync {}",
+                 machine.name(), status.queue.value, status.last.value, status.commit.value,
+                 status.messages.size(), queue ? queue->leader : "-",
+                 queue ? queue->epoch.value : 0,
+                 queue ? fmt::format("{}", fmt::join(queue->in_sync, " ")) : "-");
+  }
+}
 
 bool Scenario::are_queues_empty() {
   std::map<catalog::QueueId, std::uint64_t> counts;

@@ -52,11 +52,18 @@ class World {
   std::vector<Machine*> machines();
   Network& network() { return *network_; }
 
-  /// Told when a machine's process has ended or is about to.
+  /// Told when a machine's process has ended or is asked to stop.
   void set_process_observer(std::function<void(Machine&)> observer) {
     process_observer_ = std::move(observer);
   }
   void on_process_gone(Machine& machine);
+  /// Told of each process before it ends, and when one runs.
+  void set_node_observer(std::function<void(Machine&)> observer) {
+    node_observer_ = std::move(observer);
+  }
+  void on_node_changed(Machine& machine) {
+    if (node_observer_) node_observer_(machine);
+  }
 
   template <typename... Args>
   void trace(fmt::format_string<Args...> format, Args&&... args) {
@@ -79,6 +86,7 @@ class World {
   std::map<catalog::NodeName, std::unique_ptr<Machine>> machines_;
   std::unique_ptr<Network> network_;
   std::function<void(Machine&)> process_observer_;
+  std::function<void(Machine&)> node_observer_;
   std::uint64_t hash_ = 0xCBF29CE484222325ull;
   std::optional<std::string> failure_;
 };
