@@ -65,6 +65,7 @@ class Applier {
   /// Removes the exchange and its bindings, then auto-delete exchanges that this left without
   /// any, and so on.
   void remove_exchange(const ResourceName& name);
+  void remove_transient_exchanges();
   /// Removes those of the exchanges that are auto-delete and without bindings. Call it for sources
   /// that have lost one.
   void remove_unused(const std::vector<ResourceName>& exchanges);

@@ -292,6 +292,24 @@ TEST_CASE("global parameters") {
   CHECK(f.catalog.global_parameters().empty());
 }
 
+TEST_CASE("exchanges that are not durable last until no node runs") {
+  Fixture f;
+  f.add_running({"a", "b"});
+  f.declare_exchange("durable");
+  Exchange transient;
+  transient.name = f.name("transient");
+  transient.type = "direct";
+  f.must(DeclareExchange{transient});
+  f.must(NodesDown{{{"a", Incarnation{1}}}});
+  f.must(NodeUp{"a", Incarnation{2}});
+  CHECK(f.has_exchange("transient"));
+  f.must(NodesDown{{{"b", Incarnation{1}}}});
+  f.must(NodeUp{"a", Incarnation{3}});  // it was the last, and nobody saw it go
+  CHECK_FALSE(f.has_exchange("transient"));
+  CHECK(f.has_exchange("durable"));
+  CHECK(f.has_exchange("amq.direct"));
+}
+
 TEST_CASE("members") {
   Fixture f;
   f.must(AddNode{"a", NodeKind::disc, "u1"});

@@ -53,7 +53,8 @@ struct SetGlobalParameter { std::string name; std::string value; };
 struct AddNode { NodeName name; NodeKind kind; std::string uuid; };
 struct SetNodeKind { NodeName name; NodeKind kind; };
 /// The node runs its application now. When the catalog believed an older incarnation to be
-/// running, that one is treated as gone first (as by NodesDown).
+/// running, that one is treated as gone first (as by NodesDown). When no other node runs, all
+/// exchanges that are not durable are gone.
 struct NodeUp { NodeName name; Incarnation incarnation; };
 /// These runs of nodes ended: stopped, or proven dead. Removes the nodes from every in-sync set
 /// that keeps a running member, moves leaderships from them to the oldest running in-sync replica

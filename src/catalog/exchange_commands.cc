@@ -63,6 +63,13 @@ void Applier::remove_exchange(const ResourceName& name) {
   }
 }
 
+void Applier::remove_transient_exchanges() {
+  std::vector<ResourceName> doomed;
+  for (const auto& [name, exchange] : catalog_.exchanges_)
+    if (!exchange.durable) doomed.push_back(name);
+  for (const ResourceName& name : doomed) remove_exchange(name);
+}
+
 void Applier::remove_unused(const std::vector<ResourceName>& exchanges) {
   for (const ResourceName& name : exchanges)
     if (is_unused(name)) remove_exchange(name);

@@ -54,6 +54,9 @@ Applier::Result Applier::operator()(const NodeUp& command) {
   bool is_repeated = up->running && command.incarnation == up->incarnation;
   if (is_stale || is_repeated) return Applied{};
   if (up->running) lose_nodes({up->name});
+  // Exchanges that are not durable live as long as any node of the cluster does.
+  if (std::ranges::none_of(catalog_.nodes_, [](auto& entry) { return entry.second.running; }))
+    remove_transient_exchanges();
   up->running = true;
   up->incarnation = command.incarnation;
   changes_.emplace_back(NodeChanged{command.name});

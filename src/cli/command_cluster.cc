@@ -29,19 +29,16 @@ int cluster_status(Invocation& invocation) {
   return exit_ok;
 }
 
-bool is_app_running(const Invocation& invocation, bool& is_reachable) {
-  auto client = invocation.connect();
-  is_reachable = client.has_value();
-  if (!client) return false;
-  auto reply = client->request(R"({"command":"app_state"})",
-                               Invocation::Clock::now() + std::chrono::seconds(5));
-  if (!reply) return false;
-  auto parsed = management::parse_json(*reply);
+/// What the application of a node does; empty when the node can't be reached.
+std::optional<std::string> find_app_state(const Invocation& invocation, const std::string& node) {
+  const auto until = Invocation::Clock::now() + std::chrono::seconds(5);
+  auto client = ControlClient::connect(invocation.target_of(node), until);
+  if (!client) return std::nullopt;
+  auto reply = client->request(R"({"command":"app_state"})", until);
+  auto parsed = reply ? management::parse_json(*reply) : base::Result<Json>(Json(nullptr));
   const Json* value =
       parsed && parsed->is_object() ? parsed->get_object().if_contains("value") : nullptr;
-  if (!value || !value->is_object()) return false;
-  const std::string state = member_text(value->get_object(), "state");
-  return state != "stopped" && state != "failed";
+  return value && value->is_object() ? member_text(value->get_object(), "state") : "";
 }
 
 bool has_data(const Invocation& invocation) {
@@ -49,12 +46,29 @@ bool has_data(const Invocation& invocation) {
   return std::filesystem::exists(invocation.environment().data_dir, error);
 }
 
+/// Another member that serves, by the data of a node on this machine that does not.
+std::optional<std::string> find_running_member(const Invocation& invocation) {
+  if (!has_data(invocation)) return std::nullopt;
+  auto facts = server::read_node_facts(invocation.environment());
+  if (!facts) return std::nullopt;
+  for (const std::string& member : facts->members)
+    if (member != invocation.node() && find_app_state(invocation, member) == "running")
+      return member;
+  return std::nullopt;
+}
+
 // A node whose process runs marks its own directory; for one that is down it is done from here.
 int force_boot(Invocation& invocation) {
-  bool is_reachable = false;
-  is_app_running(invocation, is_reachable);
-  if (is_reachable) return invocation.run_on_node();
-  if (!has_data(invocation)) return invocation.fail(exit_unavailable, "enoent");
+  const auto own_state = find_app_state(invocation, invocation.node());
+  if (!has_data(invocation) && !own_state) return invocation.fail(exit_unavailable, "enoent");
+  if (own_state.value_or("stopped") != "running")
+    if (auto member = find_running_member(invocation))
+      return invocation.fail(
+          exit_unavailable,
+          fmt::format("{} runs: start {} as usual and it joins. A forced boot would throw away "
+                      "what the others did since",
+                      *member, invocation.node()));
+  if (own_state) return invocation.run_on_node();
   auto done = server::force_boot_of_dead_node(invocation.environment());
   if (done) return exit_ok;
   const bool never_ran = done.error().code == base::ErrorCode::not_found;
@@ -62,9 +76,7 @@ int force_boot(Invocation& invocation) {
 }
 
 int forget_offline(Invocation& invocation) {
-  bool is_reachable = false;
-  is_app_running(invocation, is_reachable);
-  if (is_reachable)
+  if (find_app_state(invocation, invocation.node()))
     return invocation.fail_usage(
         {exit_usage, "Error: this command requires the target node to be stopped."});
   const server::Environment& environment = invocation.environment();
@@ -111,6 +123,8 @@ std::optional<Complaint> check_join(const Arguments& arguments) {
   return std::nullopt;
 }
 
+constexpr std::chrono::milliseconds check_pause(400);
+
 int await_online_nodes(Invocation& invocation) {
   invocation.set_default_timeout(std::chrono::seconds(300));
   const auto wanted = std::strtoull(invocation.arguments().positional[0].c_str(), nullptr, 10);
@@ -123,12 +137,13 @@ int await_online_nodes(Invocation& invocation) {
     if (!facts) return status;
     const Json* running = facts->if_contains("running_nodes");
     if (running && running->is_array() && running->get_array().size() >= wanted) return exit_ok;
-    if (Invocation::Clock::now() > invocation.deadline())
+    // The last question must not be cut short by the deadline.
+    if (Invocation::Clock::now() + check_pause > invocation.deadline())
       return invocation.fail(
           exit_software,
           fmt::format("Error: timed out while waiting. Not enough nodes joined {}'s cluster.",
                       invocation.node()));
-    pause_for(std::chrono::milliseconds(200));
+    pause_for(check_pause / 2);
   }
 }
 

@@ -106,6 +106,7 @@ int change(Invocation& invocation, const PluginView& before, std::vector<std::st
                                              now.explicitly);
         !written)
       return invocation.fail(exit_unavailable, written.error().text);
+  if (now.enabled.empty()) invocation.print_line("All plugins have been disabled.");
   print_names(invocation, "The following plugins have been configured:", now.enabled);
   invocation.print_line(fmt::format("Applying plugin configuration to {}...", invocation.node()));
   if (client)

@@ -13,7 +13,8 @@ constexpr base::Duration attach_interval = std::chrono::milliseconds(20);
 }  // namespace
 
 void Attachment::send(QueueRequest request) {
-  context_.send(leader_, ToQueue{queue_, epoch_, channel_, lease_, std::move(request)});
+  bool is_first = !std::exchange(has_sent_, true);
+  context_.send(leader_, ToQueue{queue_, epoch_, channel_, lease_, is_first, std::move(request)});
 }
 
 void Attachment::publish(PublishSeq seq, const broker::Message& message) {
@@ -100,7 +101,10 @@ void Attachment::refresh(Lease& next_lease, base::Time now, Effects& effects) {
   if (is_attached_ && is_same && is_reachable) return;
   is_attached_ = false;
   described_ = "queue '" + queue->name.name + "' in vhost '" + queue->name.vhost + "'";
-  if (!catalog::is_queue_running(context_.catalog(), *queue)) return give_up(*queue, effects);
+  if (!catalog::is_queue_running(context_.catalog(), *queue)) {
+    attach_again_ = base::Time{};  // the leader's coming up will tell
+    return give_up(*queue, effects);
+  }
   if (!is_reachable) attach_again_ = base::Time{};  // the link's coming up will tell
   if (!is_reachable || now < attach_again_) return;
   attach_again_ = base::Time{};
@@ -114,6 +118,7 @@ void Attachment::attach(const catalog::Queue& queue, Lease lease, Effects& effec
   leader_ = queue.leader;
   epoch_ = queue.epoch;
   is_attached_ = was_attached_ = true;
+  has_sent_ = false;
   // What was settled and not synced under the last lease may be lost.
   fail_syncs(effects);
   has_lost_settles_ |= std::exchange(has_settled_, false);

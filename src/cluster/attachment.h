@@ -87,6 +87,7 @@ class Attachment {
   std::string described_;  ///< "queue 'q' in vhost '/'"
   bool is_attached_ = false;
   bool was_attached_ = false;
+  bool has_sent_ = false;  ///< under this lease
   bool is_closing_ = false;
   bool has_settled_ = false;      ///< under this lease, and no sync was asked for since
   bool has_lost_settles_ = false; ///< the next sync must fail

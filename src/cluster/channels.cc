@@ -150,7 +150,7 @@ void Channels::sync(ChannelId id, RequestId request) {
   queues.swap(channel->settled);
   std::erase_if(queues, [&](QueueId queue) { return !context_.catalog().find_queue(queue); });
   if (queues.empty()) return answer(id, request, broker::Reply{});
-  channel->syncs[request].waiting = queues.size();
+  channel->syncs[request] = Sync{queues.size(), {}};
   for (QueueId queue : queues) ask(id, request, queue, SyncTo{request});
 }
 
@@ -164,7 +164,9 @@ void Channels::finish_request(ChannelId id, Channel& channel, RequestId request,
                               base::Result<broker::Reply> reply) {
   auto sync = channel.syncs.find(request);
   if (sync != channel.syncs.end()) {
-    if (reply && --sync->second.waiting > 0) return;
+    if (!reply) sync->second.error = reply.error();
+    if (--sync->second.waiting > 0) return;
+    if (sync->second.error) reply = std::unexpected(*sync->second.error);
     channel.syncs.erase(sync);
   }
   answer(id, request, std::move(reply));

@@ -3,6 +3,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -51,7 +52,8 @@ class Channels {
     bool is_rejected = false;
   };
   struct Sync {
-    std::size_t waiting = 0;
+    std::size_t waiting = 0;  ///< queues that have not answered
+    std::optional<base::Error> error;
   };
   struct Channel {
     broker::ChannelEvents* events = nullptr;  ///< null once closed

@@ -151,10 +151,12 @@ bool Membership::shall_vote(const NodeName& name, bool is_voter) const {
   const catalog::Node* node = metadata_.catalog().find_node(name);
   if (name == self_) return is_voter;  // a leader does not take its own vote; see hand_over_vote
   if (!node || node->kind == catalog::NodeKind::ram) return false;
-  if (!is_voter) return node->running && is_caught_up(name);
+  if (!is_voter)
+    return node->running && state(name) == PeerState::linked && is_caught_up(name);
   if (node->running) return true;
-  // A voter that is silent may only be cut off: it keeps its vote.
-  return state(name) == PeerState::silent && !is_forced_;
+  // A vote is taken only from a node that knows of it or does not run: one that was cut off, and
+  // may be back, could otherwise think that it is still half of the voters.
+  return !has_left(name) && !(is_forced_ && state(name) == PeerState::silent);
 }
 
 raft::Configuration Membership::wanted_configuration() const {

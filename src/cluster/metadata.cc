@@ -152,6 +152,13 @@ void Metadata::on_raft(const NodeName& from, const RaftFrame& frame) {
     base::log_error("raft message from {}: {}", from, message.error().text);
     return;
   }
+  if (message->generation > core_->generation() && !events_.may_change_cluster()) {
+    if (!has_refused_generation_)
+      base::log_error("{} was forced to go on without this cluster, which still serves; it must be "
+                      "reset and join again", from);
+    has_refused_generation_ = true;
+    return;
+  }
   core_->receive(from, std::move(*message));
 }
 

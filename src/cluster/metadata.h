@@ -25,6 +25,8 @@ class Metadata {
     std::function<bool(const NodeName&)> is_linked;
     /// The catalog was changed by a command.
     std::function<void(const std::vector<catalog::Change>&)> changed;
+    /// Whether this node may leave its cluster for one that was forced elsewhere.
+    std::function<bool()> may_change_cluster;
     /// The catalog was replaced by a snapshot.
     std::function<void()> replaced;
     /// The catalog is empty: the cluster went on without this node (force_boot elsewhere), and
@@ -113,6 +115,7 @@ class Metadata {
   std::optional<NodeName> known_leader_;
   base::Time now_{};
 
+  bool has_refused_generation_ = false;
   raft::HardState hard_;  ///< as last written
   std::deque<Persisting> persisting_;
   std::optional<Compacting> compacting_;

@@ -61,6 +61,8 @@ base::Time Node::Impl::deadline() const {
                                   membership_->deadline(), links_deadline()});
   if (phase_ == NodePhase::starting) {
     deadline = std::min(deadline, started_ + options_.wait_for_members);
+    if (facts_.is_forced && !is_forced_)
+      deadline = std::min(deadline, now_ + std::chrono::milliseconds(100));
     if (refused_since_) deadline = std::min(deadline, *refused_since_ + std::chrono::seconds(1));
   }
   if (phase_ == NodePhase::stopping) deadline = std::min(deadline, stop_by_);

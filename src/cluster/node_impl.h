@@ -82,6 +82,7 @@ class Node::Impl final : public QueueContext {
     base::Time last_heard;
     base::Time last_sent;
     bool is_accepted = false;  ///< the peer said hello and is a member
+    bool has_refused = false;  ///< it says that this node is no member of its cluster
     catalog::Incarnation incarnation;
   };
   struct PendingQuery {
@@ -98,6 +99,7 @@ class Node::Impl final : public QueueContext {
   void update_members();
   void advance_phase();
   void begin_running();
+  void force_if_alone();
   void elect_forced();
   void fail(std::string text);
   std::string waiting_text() const;

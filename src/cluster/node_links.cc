@@ -103,6 +103,7 @@ void Node::Impl::on_message(const NodeName& peer, LinkMessage message) {
   if (auto* refused = std::get_if<HelloRefused>(&message)) {
     if (!refused_since_) refused_since_ = now_;
     refusal_text_ = refused->text;
+    if (auto link = links_.find(peer); link != links_.end()) link->second.has_refused = true;
     return;
   }
   if (peer != options_.name && !is_linked(peer)) return;

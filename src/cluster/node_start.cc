@@ -8,6 +8,9 @@
 namespace warren::cluster {
 namespace {
 
+/// How long a forced node looks for others that run before it goes on without them.
+constexpr base::Duration look_for_others = std::chrono::seconds(2);
+
 std::string make_uuid(base::Random& random) {
   return fmt::format("{:016x}{:016x}", random.next(), random.next());
 }
@@ -55,10 +58,8 @@ base::Result<> Node::Impl::make_parts(RecoveredNode recovered) {
   events.is_linked = [this](const NodeName& peer) { return is_linked(peer); };
   events.changed = [this](const std::vector<catalog::Change>& changes) { on_changed(changes); };
   events.replaced = [this] { on_replaced(); };
-  events.reset = [this] {
-    if (phase_ != NodePhase::starting)
-      fail("another member was forced to go on without this node; start it again to join that one");
-  };
+  events.reset = [] {};
+  events.may_change_cluster = [this] { return phase_ == NodePhase::starting; };
   metadata_ = std::make_unique<Metadata>(options_.name, *log_, std::move(events));
   if (is_recovered_state_new_) metadata_->write_initial(recovered.raft);
 
@@ -75,12 +76,6 @@ base::Result<> Node::Impl::make_parts(RecoveredNode recovered) {
                                          options_.request_deadline);
   channels_->tick(now_);
 
-  is_forced_ = facts_.is_forced;
-  if (is_forced_) {
-    base::log_warning("forced boot: going on without the other members");
-    metadata_->core().adopt_new_generation();
-    membership_->force();
-  }
   write_facts(*log_, facts_);
   if (is_recovered_state_new_) {
     for (const catalog::Command& command : catalog::Catalog::first_commands(options_.first_user))
@@ -97,7 +92,7 @@ void Node::Impl::begin_running() {
   base::log_info("node {} is running", options_.name);
   host_->activate();
   channels_->refresh_all();
-  if (!is_forced_) return;
+  if (!facts_.is_forced) return;
   facts_.is_forced = false;
   std::vector<NodeName> forget;
   forget.swap(facts_.forget);
@@ -106,7 +101,19 @@ void Node::Impl::begin_running() {
     propose(catalog::ForgetNode{member}, [member](base::Result<catalog::Applied> result) {
       if (!result) base::log_error("forgetting {}: {}", member, result.error().text);
     });
-  elect_forced();
+  if (is_forced_) elect_forced();
+}
+
+void Node::Impl::force_if_alone() {
+  // The mark only means that the node need not wait. Where the others run it joins them as ever:
+  // what they confirmed meanwhile must not be lost.
+  if (!facts_.is_forced || is_forced_) return;
+  if (now_ < started_ + look_for_others && facts_.members.size() > 1) return;
+  if (metadata_->core().leader()) return;
+  is_forced_ = true;
+  base::log_warning("forced boot: going on without the other members");
+  metadata_->core().adopt_new_generation();
+  membership_->force();
 }
 
 void Node::Impl::elect_forced() {
@@ -151,8 +158,11 @@ void Node::Impl::advance_phase() {
   switch (phase_) {
     case NodePhase::starting:
       if (is_up) return begin_running();
+      force_if_alone();
       if (refused_since_ && now_ >= *refused_since_ + std::chrono::seconds(1) &&
-          std::ranges::none_of(links_, [](auto& link) { return link.second.is_accepted; }))
+          std::ranges::none_of(links_, [](auto& link) {
+            return link.second.is_accepted && !link.second.has_refused;
+          }))
         return fail(refusal_text_);
       if (now_ >= started_ + options_.wait_for_members) return fail(waiting_text());
       return;

@@ -59,14 +59,11 @@ void QueueHost::place(QueueId id) {
       if (!hosted.replica->is_usable())
         base::log_error("queue '{}' in vhost '{}': this node leads it with an incomplete copy",
                         queue->name.name, queue->name.vhost);
+      end_leadership(hosted);
       hosted.leader = std::make_unique<QueueLeader>(context_, *hosted.replica, queue->epoch);
     }
   } else {
-    if (hosted.leader) {
-      hosted.leader.reset();
-      broker::Queue& state = hosted.replica->queue();
-      for (broker::ChannelId channel : state.channels()) state.drop_channel(channel);
-    }
+    end_leadership(hosted);
     bool is_current = hosted.follower && hosted.follower->epoch() == queue->epoch &&
                       hosted.follower->leader() == queue->leader;
     if (!is_current) {
@@ -76,6 +73,13 @@ void QueueHost::place(QueueId id) {
     }
   }
   wake(id);
+}
+
+void QueueHost::end_leadership(Hosted& hosted) {
+  if (!hosted.leader) return;
+  hosted.leader.reset();
+  broker::Queue& state = hosted.replica->queue();
+  for (broker::ChannelId channel : state.channels()) state.drop_channel(channel);
 }
 
 void QueueHost::drop(QueueId id) {

@@ -67,6 +67,8 @@ class QueueHost {
   };
 
   void place(QueueId queue);
+  /// The next leader, here or elsewhere, knows nothing of this one's channels.
+  static void end_leadership(Hosted& hosted);
   void drop(QueueId queue);
   Hosted* find_hosted(QueueId queue);
   QueueFollower* follower_of(QueueId queue, const NodeName& leader);

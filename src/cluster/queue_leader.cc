@@ -63,30 +63,32 @@ MessageIndex QueueLeader::deliverable() const {
 // Requests of channels.
 
 void QueueLeader::on_request(const NodeName& from, ToQueue message) {
-  if (message.epoch != epoch_) {
+  if (message.epoch != epoch_ || !attach(from, message)) {
     context_.send(from, ToChannel{message.channel, message.queue, message.lease, NotLeading{}});
     return;
   }
-  if (!attach(from, message)) return;
   std::visit([&](const auto& request) { handle(message, request); }, message.request);
   context_.wake(replica_.id());
 }
 
 bool QueueLeader::attach(const NodeName& from, const ToQueue& to) {
-  auto [place, is_new] = attachments_.try_emplace(to.channel, Attachment{from, to.lease});
-  if (is_new) return true;
-  if (to.lease < place->second.lease) return false;
-  if (to.lease > place->second.lease) {
-    replica_.queue().drop_channel(to.channel);
-    place->second = {from, to.lease};
-  }
+  auto attachment = attachments_.find(to.channel);
+  bool is_known = attachment != attachments_.end();
+  if (is_known && to.lease == attachment->second.lease) return true;
+  if (!to.is_first || (is_known && to.lease < attachment->second.lease)) return false;
+  if (is_known) drop(to.channel);
+  attachments_[to.channel] = {from, to.lease};
   return true;
 }
 
-void QueueLeader::detach(ChannelId channel) {
+void QueueLeader::drop(ChannelId channel) {
   replica_.queue().drop_channel(channel);
   attachments_.erase(channel);
   std::erase_if(gets_, [&](const PendingGet& get) { return get.channel == channel; });
+}
+
+void QueueLeader::detach(ChannelId channel) {
+  drop(channel);
   delete_if_unused();
 }
 

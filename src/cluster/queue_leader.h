@@ -91,6 +91,7 @@ class QueueLeader {
   void handle(const ToQueue& to, const Detach& detach);
 
   bool attach(const NodeName& from, const ToQueue& to);
+  void drop(ChannelId channel);
   void detach(ChannelId channel);
   void order(std::variant<Enqueued, Settled, Delivered, Barrier> what);
   void settle_for_good(std::vector<MessageIndex> gone);

@@ -99,9 +99,12 @@ struct ToQueue {
   Epoch epoch;
   ChannelId channel;
   Lease lease;
+  /// Nothing was sent under this lease before. A leader takes up no lease in its middle, where it
+  /// would take later publishes for a proof that it has the earlier ones.
+  bool is_first = false;
   QueueRequest request;
   template <typename A>
-  void fields(A& a) { a(queue, epoch, channel, lease, request); }
+  void fields(A& a) { a(queue, epoch, channel, lease, is_first, request); }
 };
 
 // From a queue's leader to a channel.

@@ -240,6 +240,35 @@ void Replica::keep(std::vector<SnapshotMessage>& batch) {
   batch.clear();
 }
 
+void Replica::keep_again(std::vector<Chunk> old) {
+  std::ranges::sort(old, {}, &Chunk::first);
+  std::vector<MessageIndex> newer;
+  for (const Chunk& chunk : chunks_) newer.push_back(chunk.first);
+  std::ranges::sort(newer);
+  std::vector<SnapshotMessage> batch;
+  std::size_t batch_bytes = 0;
+  auto keep_batch = [&] {
+    if (!batch.empty()) keep(batch);
+    batch_bytes = 0;
+  };
+  for (const Chunk& chunk : old) {
+    // A record's messages are found by its range, so that must not span those of newer records.
+    auto between = std::ranges::lower_bound(newer, chunk.first);
+    bool is_apart = !batch.empty() && between != newer.begin() &&
+                    *std::prev(between) > batch.front().index;
+    if (is_apart) keep_batch();
+    queue_.for_each_message(chunk.first, [&](MessageIndex index, const broker::Message& message) {
+      if (index > chunk.last) return false;
+      if (!message.is_persistent() || (!batch.empty() && index <= batch.back().index)) return true;
+      batch.push_back({index, message});
+      batch_bytes += message.encoded().size();
+      if (batch_bytes >= kept_batch_bytes) keep_batch();
+      return true;
+    });
+  }
+  keep_batch();
+}
+
 void Replica::move(storage::LogPosition target) {
   if (!is_durable_) return log_.forget(stream_);
   if (!is_usable_) return;
@@ -249,23 +278,7 @@ void Replica::move(storage::LogPosition target) {
   std::erase_if(chunks_, [&](const Chunk& chunk) { return chunk.position < target; });
   write_header();
   storage::LogPosition needed_from = header_;
-
-  std::vector<SnapshotMessage> batch;
-  std::size_t batch_bytes = 0;
-  for (const Chunk& chunk : old) {
-    queue_.for_each_message(chunk.first, [&](MessageIndex index, const broker::Message& message) {
-      if (index > chunk.last) return false;
-      if (!message.is_persistent()) return true;
-      batch.push_back({index, message});
-      batch_bytes += message.encoded().size();
-      if (batch_bytes >= kept_batch_bytes) {
-        keep(batch);
-        batch_bytes = 0;
-      }
-      return true;
-    });
-  }
-  if (!batch.empty()) keep(batch);
+  keep_again(std::move(old));
 
   EntriesRecord tail{commit_, {}};
   auto next = std::ranges::upper_bound(entries_, applied_, {}, &QueueEntry::index);

@@ -100,6 +100,7 @@ class Replica {
   void note_epoch(Epoch epoch, MessageIndex index);
   void write_header();
   void keep(std::vector<SnapshotMessage>& batch);
+  void keep_again(std::vector<Chunk> old);
   void recover_entries(storage::LogPosition position, base::ByteView payload);
   void recover_kept(storage::LogPosition position, base::ByteView payload);
   void recover_header(base::ByteView payload);

@@ -89,7 +89,7 @@ TEST_CASE("every method cut at any byte, or with a byte left over, can't be deco
 }
 
 TEST_CASE("the table holds what the specification lacks") {
-  CHECK(std::variant_size_v<Method> == 66);
+  CHECK(std::variant_size_v<AnyMethod> == 66);
   CHECK(ConnectionBlocked::ids == MethodIds{10, 60});
   CHECK(ConnectionUnblocked::ids == MethodIds{10, 61});
   CHECK(ConnectionUpdateSecret::ids == MethodIds{10, 70});

@@ -1,6 +1,5 @@
 // /api/connections, /api/channels and /api/consumers.
-#include <map>
-
+#include "management/client_index.h"
 #include "management/http_call.h"
 #include "management/queue_facts.h"
 #include "management/reports.h"
@@ -97,37 +96,12 @@ void close_connection(const HttpCall& call) {
   });
 }
 
-using Clients = std::map<std::uint64_t, std::pair<const NodeReport*, const JsonObject*>>;
-
-Clients index_by_id(const std::vector<NodeReport>& reports, std::string_view what) {
-  Clients clients;
-  for (const NodeReport& report : reports)
-    for (const Json& client : report.list(what))
-      if (const JsonObject* object = client.if_object())
-        clients[member_unsigned(*object, "id")] = {&report, object};
-  return clients;
-}
-
-Json member(const JsonObject& object, const char* name) {
-  const Json* found = object.if_contains(name);
-  return found ? *found : Json(nullptr);
-}
-
-JsonObject connection_details(const Clients& connections, const JsonObject& channel) {
-  const auto found = connections.find(member_unsigned(channel, "connection"));
-  if (found == connections.end()) return {};
-  const JsonObject& connection = *found->second.second;
-  return {{"name", member(connection, "name")},
-          {"peer_host", member(connection, "peer_host")},
-          {"peer_port", member(connection, "peer_port")}};
-}
-
 JsonObject channel_json(const NodeReport& report, const JsonObject& channel,
-                        const Clients& connections) {
+                        const ClientIndex& clients) {
   JsonObject object = channel;
   object.erase("id");
   object.erase("connection");
-  object["connection_details"] = connection_details(connections, channel);
+  object["connection_details"] = clients.connection_details(member_unsigned(channel, "connection"));
   object["node"] = text_json(report.node);
   object["user_who_performed_action"] = object["user"];
   return object;
@@ -135,11 +109,11 @@ JsonObject channel_json(const NodeReport& report, const JsonObject& channel,
 
 void list_channels(const HttpCall& call) {
   with_clients(call, [call](const std::vector<NodeReport>& reports) {
-    const Clients connections = index_by_id(reports, "connections");
+    const ClientIndex clients(reports);
     JsonArray list;
     for_each_client(call, reports, "channels",
                     [&](const NodeReport& report, const JsonObject& channel) {
-                      list.push_back(channel_json(report, channel, connections));
+                      list.push_back(channel_json(report, channel, clients));
                     });
     call.answer_list(std::move(list));
   });
@@ -147,62 +121,29 @@ void list_channels(const HttpCall& call) {
 
 void show_channel(const HttpCall& call) {
   with_clients(call, [call](const std::vector<NodeReport>& reports) {
-    const Clients connections = index_by_id(reports, "connections");
+    const ClientIndex clients(reports);
     std::optional<JsonObject> found;
     for_each_client(call, reports, "channels",
                     [&](const NodeReport& report, const JsonObject& channel) {
                       if (member_text(channel, "name") == call.path[0])
-                        found = channel_json(report, channel, connections);
+                        found = channel_json(report, channel, clients);
                     });
     if (!found) return call.not_found();
     call.answer_json(std::move(*found));
   });
 }
 
-JsonObject channel_details(const Clients& channels, const Clients& connections,
-                           const JsonObject& consumer) {
-  const auto found = channels.find(member_unsigned(consumer, "channel"));
-  if (found == channels.end()) return {};
-  const JsonObject& channel = *found->second.second;
-  const JsonObject connection = connection_details(connections, channel);
-  return {{"connection_name", member(connection, "name")},
-          {"name", member(channel, "name")},
-          {"node", text_json(found->second.first->node)},
-          {"number", member(channel, "number")},
-          {"peer_host", member(connection, "peer_host")},
-          {"peer_port", member(connection, "peer_port")},
-          {"user", member(channel, "user")}};
-}
-
-JsonObject consumer_json(const QueueFacts& facts, const JsonObject& consumer,
-                         JsonObject channel) {
-  return {{"arguments", member(consumer, "arguments")},
-          {"ack_required", member(consumer, "ack_required")},
-          {"active", true},
-          {"activity_status", "up"},
-          {"channel_details", std::move(channel)},
-          {"consumer_tag", member(consumer, "consumer_tag")},
-          {"exclusive", member(consumer, "exclusive")},
-          {"prefetch_count", member(consumer, "prefetch_count")},
-          {"queue", JsonObject{{"name", text_json(facts.queue->name.name)},
-                               {"vhost", text_json(facts.queue->name.vhost)}}}};
-}
-
 void list_consumers(const HttpCall& call) {
   constexpr ReportParts parts{true, true, true, false};
   gather_reports(*call.operations, parts, [call](const std::vector<NodeReport>& reports) {
     if (!call.operations->gateway()) return call.answer_status(503);
-    const Clients connections = index_by_id(reports, "connections");
-    const Clients channels = index_by_id(reports, "channels");
+    const ClientIndex clients(reports);
     std::optional<std::string_view> vhost;
     if (!call.path.empty()) vhost = call.path[0];
     JsonArray list;
     for (const QueueFacts& facts : collect_queue_facts(call.catalog(), reports, vhost)) {
-      if (!facts.consumer_list || !call.sees_vhost(facts.queue->name.vhost)) continue;
-      for (const Json& consumer : *facts.consumer_list)
-        if (const JsonObject* object = consumer.if_object())
-          list.push_back(consumer_json(facts, *object,
-                                       channel_details(channels, connections, *object)));
+      if (!call.sees_vhost(facts.queue->name.vhost)) continue;
+      for (Json& consumer : clients.consumers_of(facts)) list.push_back(std::move(consumer));
     }
     call.answer_list(std::move(list));
   });

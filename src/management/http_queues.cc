@@ -4,6 +4,7 @@
 #include "broker/equivalence.h"
 #include "broker/names.h"
 #include "broker/queue_arguments.h"
+#include "management/client_index.h"
 #include "management/http_call.h"
 #include "management/queue_call.h"
 #include "management/queue_facts.h"
@@ -107,34 +108,19 @@ const catalog::Queue* find_queue(const HttpCall& call) {
   return call.catalog().find_queue(catalog::ResourceName{call.path[0], call.path[1]});
 }
 
-JsonArray consumer_details(const QueueFacts& facts) {
-  JsonArray list;
-  if (!facts.consumer_list) return list;
-  for (const Json& consumer : *facts.consumer_list) {
-    JsonObject details = consumer.get_object();
-    details.erase("typed_arguments");
-    details.erase("channel");
-    details.erase("unacknowledged");
-    details["active"] = true;
-    details["activity_status"] = "up";
-    details["queue"] = JsonObject{{"name", text_json(facts.queue->name.name)},
-                                  {"vhost", text_json(facts.queue->name.vhost)}};
-    list.push_back(std::move(details));
-  }
-  return list;
-}
-
 void show(const HttpCall& call) {
-  const catalog::Queue* queue = find_queue(call);
-  if (!queue) return call.not_found();
-  gather_reports(*call.operations, {queue->leader}, with_consumers,
-                 [call](const std::vector<NodeReport>& reports) {
+  if (!find_queue(call)) return call.not_found();
+  constexpr ReportParts parts{true, true, true, false};
+  gather_reports(*call.operations, parts, [call](const std::vector<NodeReport>& reports) {
     if (!call.operations->gateway()) return call.answer_status(503);
     for (const QueueFacts& facts : collect_queue_facts(call.catalog(), reports, call.path[0])) {
       if (facts.queue->name.name != call.path[1]) continue;
       JsonObject object = queue_json(facts);
+      const ClientIndex clients(reports);
+      if (const auto& owner = facts.queue->exclusive_owner)
+        object["owner_pid_details"] = clients.connection_details(owner->connection.value);
       if (facts.is_up) {
-        object["consumer_details"] = consumer_details(facts);
+        object["consumer_details"] = clients.consumers_of(facts);
         object["deliveries"] = JsonArray{};
         object["incoming"] = JsonArray{};
       }

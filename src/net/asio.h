@@ -13,7 +13,7 @@
 namespace warren::net {
 
 namespace asio = boost::asio;
-using boost::system::error_code;
 using asio::ip::tcp;
+using boost::system::error_code;
 
 }  // namespace warren::net

@@ -61,8 +61,8 @@ class Dial::Impl : public std::enable_shared_from_this<Impl> {
   void succeed() {
     is_done_ = true;
     timer_.cancel();
-    auto stream = std::make_unique<TcpStream>(
-        std::make_shared<TcpStream::Impl>(shard_, std::move(socket_)));
+    auto stream =
+        std::make_unique<TcpStream>(std::make_shared<TcpStream::Impl>(shard_, std::move(socket_)));
     done_(std::move(stream));
   }
 
@@ -99,6 +99,8 @@ Dial::Dial(Shard& shard, std::string host, std::uint16_t port, base::Time deadli
     : impl_(std::make_shared<Impl>(shard, std::move(host), port, std::move(done))) {
   impl_->start(deadline);
 }
-Dial::~Dial() { impl_->abandon(); }
+Dial::~Dial() {
+  impl_->abandon();
+}
 
 }  // namespace warren::net

@@ -73,16 +73,25 @@ void Handshake::feed(base::ByteView bytes) {
     fail(base::ErrorCode::frame_error, "too many bytes before the handshake's end");
 }
 
-base::Bytes Handshake::take_output() { return std::exchange(output_, {}); }
-base::Bytes Handshake::take_rest() { return std::exchange(input_, {}); }
+base::Bytes Handshake::take_output() {
+  return std::exchange(output_, {});
+}
+base::Bytes Handshake::take_rest() {
+  return std::exchange(input_, {});
+}
 
 void Handshake::on_frame(base::ByteView frame) {
   switch (step_) {
-    case Step::expect_hello: return on_hello(frame);
-    case Step::expect_challenge: return on_challenge(frame);
-    case Step::expect_proof: return on_proof(frame);
-    case Step::expect_verdict: return on_verdict(frame);
-    case Step::none: return;
+    case Step::expect_hello:
+      return on_hello(frame);
+    case Step::expect_challenge:
+      return on_challenge(frame);
+    case Step::expect_proof:
+      return on_proof(frame);
+    case Step::expect_verdict:
+      return on_verdict(frame);
+    case Step::none:
+      return;
   }
 }
 
@@ -135,8 +144,7 @@ void Handshake::on_challenge(base::ByteView frame) {
 void Handshake::on_proof(base::ByteView frame) {
   if (!are_equal(frame, sign(initiator_purpose))) {
     send_refusal("the cookies differ");
-    return fail(base::ErrorCode::access_refused,
-                fmt::format("{} has another cookie", peer_name_));
+    return fail(base::ErrorCode::access_refused, fmt::format("{} has another cookie", peer_name_));
   }
   step_ = Step::none;
   phase_ = Phase::deciding;
@@ -205,8 +213,8 @@ base::Bytes Handshake::sign(std::string_view purpose, base::ByteView extra) cons
   signed_bytes.append(extra);
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
-  const auto* input = static_cast<const unsigned char*>(static_cast<const void*>(
-      signed_bytes.data()));
+  const auto* input =
+      static_cast<const unsigned char*>(static_cast<const void*>(signed_bytes.data()));
   const void* done = HMAC(EVP_sha256(), cookie_.data(), static_cast<int>(cookie_.size()), input,
                           signed_bytes.size(), digest, &size);
   ASSERT(done && size == proof_size);

@@ -14,7 +14,9 @@ Handshake caller(const std::string& cookie = "SECRET", const std::string& peer =
                  PeerRole role = PeerRole::node) {
   return Handshake::initiator(role, "a@host", peer, cookie, nonce_a);
 }
-Handshake called() { return Handshake::responder("b@host", "SECRET", nonce_b); }
+Handshake called() {
+  return Handshake::responder("b@host", "SECRET", nonce_b);
+}
 
 void exchange(Handshake& a, Handshake& b) {
   for (int i = 0; i < 4; ++i) {

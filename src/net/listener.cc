@@ -83,8 +83,12 @@ class Listener::Impl : public std::enable_shared_from_this<Impl> {
 };
 
 Listener::Listener(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
-Listener::~Listener() { impl_->close(); }
-const Endpoint& Listener::local() const { return impl_->local; }
+Listener::~Listener() {
+  impl_->close();
+}
+const Endpoint& Listener::local() const {
+  return impl_->local;
+}
 
 base::Result<std::unique_ptr<Listener>> Listener::open(Shard& shard, const ListenOptions& options,
                                                        OnAccept on_accept) {
@@ -92,8 +96,8 @@ base::Result<std::unique_ptr<Listener>> Listener::open(Shard& shard, const Liste
   error_code error;
   std::string where = options.address.empty() ? "all addresses" : options.address;
   if (options.address.empty()) {
-    error = impl->open(tcp::endpoint(asio::ip::address_v6::any(), options.port), true,
-                       options.backlog);
+    error =
+        impl->open(tcp::endpoint(asio::ip::address_v6::any(), options.port), true, options.backlog);
     if (error && error != asio::error::address_in_use)
       error = impl->open(tcp::endpoint(asio::ip::address_v4::any(), options.port), false,
                          options.backlog);
@@ -105,9 +109,9 @@ base::Result<std::unique_ptr<Listener>> Listener::open(Shard& shard, const Liste
     error = impl->open(tcp::endpoint(address, options.port), false, options.backlog);
   }
   if (error == asio::error::address_in_use)
-    return base::fail(base::ErrorCode::already_exists,
-                      fmt::format("port {} on {} is in use by another process", options.port,
-                                  where));
+    return base::fail(
+        base::ErrorCode::already_exists,
+        fmt::format("port {} on {} is in use by another process", options.port, where));
   if (error)
     return base::fail(base::ErrorCode::io, fmt::format("cannot listen on port {} of {}: {}",
                                                        options.port, where, error.message()));

@@ -24,8 +24,7 @@ void ShardMailbox::post(Letter letter) {
   std::lock_guard lock(mutex_);
   if (!io_) return;
   letters_.push_back(std::move(letter));
-  if (letters_.size() == 1)
-    asio::post(*io_, [self = shared_from_this()] { self->deliver(); });
+  if (letters_.size() == 1) asio::post(*io_, [self = shared_from_this()] { self->deliver(); });
 }
 
 void ShardMailbox::close() {
@@ -44,12 +43,11 @@ void ShardMailbox::deliver() {
   for (Letter& letter : letters) letter();
 }
 
-Shard::Impl::Impl()
-    : now(monotonic_now()),
-      mailbox(std::make_shared<ShardMailbox>(io)),
-      buffer(read_buffer_bytes) {}
+Shard::Impl::Impl() : mailbox(std::make_shared<ShardMailbox>(io)), buffer(read_buffer_bytes) {}
 
-Shard::Impl::~Impl() { mailbox->close(); }
+Shard::Impl::~Impl() {
+  mailbox->close();
+}
 
 void Shard::Impl::run() {
   is_running = true;
@@ -57,7 +55,6 @@ void Shard::Impl::run() {
   auto keep_running = asio::make_work_guard(io);
   end_turn();
   while (!is_stopped && io.run_one() != 0) {
-    now = monotonic_now();
     for (int i = 0; i < max_callbacks && io.poll_one() != 0; ++i) {
     }
     end_turn();
@@ -67,7 +64,7 @@ void Shard::Impl::run() {
 }
 
 void Shard::Impl::end_turn() {
-  now = monotonic_now();
+  turn_time_ = monotonic_now();
   if (turn_end) turn_end();
   // A task may close its stream, which asks for another round: that one belongs to this turn.
   while (!tasks_.empty()) {
@@ -75,18 +72,35 @@ void Shard::Impl::end_turn() {
     for (auto& task : running_tasks_) task->on_turn_end();
     running_tasks_.clear();
   }
+  turn_time_.reset();
+}
+
+base::Time Shard::Impl::now() {
+  if (!is_running) return monotonic_now();
+  if (!turn_time_) turn_time_ = monotonic_now();
+  return *turn_time_;
 }
 
 Shard::Shard() : impl_(std::make_unique<Impl>()) {}
 Shard::~Shard() = default;
 
-void Shard::run() { impl_->run(); }
-void Shard::stop() { impl_->is_stopped = true; }
+void Shard::run() {
+  impl_->run();
+}
+void Shard::stop() {
+  impl_->is_stopped = true;
+}
 
-base::Time Shard::now() const { return impl_->is_running ? impl_->now : monotonic_now(); }
+base::Time Shard::now() const {
+  return impl_->now();
+}
 
-void Shard::set_turn_end(std::function<void()> hook) { impl_->turn_end = std::move(hook); }
+void Shard::set_turn_end(std::function<void()> hook) {
+  impl_->turn_end = std::move(hook);
+}
 
-std::shared_ptr<Mailbox> Shard::mailbox() const { return impl_->mailbox; }
+std::shared_ptr<Mailbox> Shard::mailbox() const {
+  return impl_->mailbox;
+}
 
 }  // namespace warren::net

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "net/asio.h"
@@ -29,8 +30,9 @@ class Shard::Impl {
   /// Each task once per turn; the caller sees to that.
   void at_turn_end(std::shared_ptr<TurnTask> task) { tasks_.push_back(std::move(task)); }
 
+  base::Time now();
+
   asio::io_context io{1};
-  base::Time now;
   bool is_running = false;
   bool is_stopped = false;
   std::function<void()> turn_end;
@@ -41,6 +43,8 @@ class Shard::Impl {
  private:
   void end_turn();
 
+  /// Unset until the turn first asks: the wait before it may have been long.
+  std::optional<base::Time> turn_time_;
   std::vector<std::shared_ptr<TurnTask>> tasks_;
   std::vector<std::shared_ptr<TurnTask>> running_tasks_;
 };

@@ -197,20 +197,48 @@ void TcpStream::Impl::close_socket(bool with_reset) {
 }
 
 TcpStream::TcpStream(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
-TcpStream::~TcpStream() { close(); }
+TcpStream::~TcpStream() {
+  close();
+}
 
-void TcpStream::start(StreamEvents& events) { impl_->start(events); }
-void TcpStream::send(base::Bytes bytes) { impl_->send(std::move(bytes)); }
-void TcpStream::flush() { impl_->flush(); }
-std::size_t TcpStream::pending() const { return impl_->pending; }
-void TcpStream::set_reading(bool reading) { impl_->set_reading(reading); }
-void TcpStream::close() { impl_->close(false); }
-void TcpStream::reset() { impl_->reset(); }
-void TcpStream::reset_when_sent() { impl_->close(true); }
-bool TcpStream::is_open() const { return impl_->is_open(); }
-const Endpoint& TcpStream::local() const { return impl_->local; }
-const Endpoint& TcpStream::remote() const { return impl_->remote; }
-std::uint64_t TcpStream::received() const { return impl_->received; }
-std::uint64_t TcpStream::sent() const { return impl_->sent; }
+void TcpStream::start(StreamEvents& events) {
+  impl_->start(events);
+}
+void TcpStream::send(base::Bytes bytes) {
+  impl_->send(std::move(bytes));
+}
+void TcpStream::flush() {
+  impl_->flush();
+}
+std::size_t TcpStream::pending() const {
+  return impl_->pending;
+}
+void TcpStream::set_reading(bool reading) {
+  impl_->set_reading(reading);
+}
+void TcpStream::close() {
+  impl_->close(false);
+}
+void TcpStream::reset() {
+  impl_->reset();
+}
+void TcpStream::reset_when_sent() {
+  impl_->close(true);
+}
+bool TcpStream::is_open() const {
+  return impl_->is_open();
+}
+const Endpoint& TcpStream::local() const {
+  return impl_->local;
+}
+const Endpoint& TcpStream::remote() const {
+  return impl_->remote;
+}
+std::uint64_t TcpStream::received() const {
+  return impl_->received;
+}
+std::uint64_t TcpStream::sent() const {
+  return impl_->sent;
+}
 
 }  // namespace warren::net

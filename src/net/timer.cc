@@ -53,8 +53,12 @@ class Timer::Impl : public std::enable_shared_from_this<Impl> {
 
 Timer::Timer(Shard& shard, std::function<void()> callback)
     : impl_(std::make_shared<Impl>(shard, std::move(callback))) {}
-Timer::~Timer() { impl_->abandon(); }
-void Timer::set(base::Time when) { impl_->set(when); }
+Timer::~Timer() {
+  impl_->abandon();
+}
+void Timer::set(base::Time when) {
+  impl_->set(when);
+}
 
 class Signals::Impl : public std::enable_shared_from_this<Impl> {
  public:
@@ -90,6 +94,8 @@ Signals::Signals(Shard& shard, std::initializer_list<int> signals,
     : impl_(std::make_shared<Impl>(shard, std::move(callback))) {
   impl_->start(signals);
 }
-Signals::~Signals() { impl_->abandon(); }
+Signals::~Signals() {
+  impl_->abandon();
+}
 
 }  // namespace warren::net

@@ -60,7 +60,11 @@ class Worker::Impl {
 Worker::Worker() : impl_(std::make_unique<Impl>()) {}
 Worker::~Worker() = default;
 
-void Worker::submit(Job job) { impl_->submit(std::move(job)); }
-void Worker::flush() { impl_->flush(); }
+void Worker::submit(Job job) {
+  impl_->submit(std::move(job));
+}
+void Worker::flush() {
+  impl_->flush();
+}
 
 }  // namespace warren::net

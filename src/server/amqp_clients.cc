@@ -61,23 +61,24 @@ class AmqpClients::Client final : public net::StreamEvents {
   AmqpClients& owner_;
 };
 
-AmqpClients::AmqpClients(net::Shard& shard, cluster::Node& node,
-                         const Configuration& configuration)
+AmqpClients::AmqpClients(net::Shard& shard, cluster::Node& node, const Configuration& configuration)
     : shard_(shard),
       node_(node),
       tap_(node, [this](ClientId id) { mark_ready(id); }),
       router_(node.catalog()),
       authorizer_(node.catalog()),
-      environment_{tap_, router_, authorizer_, base::secure_random_bytes,
+      environment_{tap_,
+                   router_,
+                   authorizer_,
+                   base::secure_random_bytes,
                    limits_of(configuration),
                    {configuration.loopback_users.begin(), configuration.loopback_users.end()}} {}
 
 AmqpClients::~AmqpClients() = default;
 
 base::Result<> AmqpClients::listen(const ListenAddress& address) {
-  TRY_ASSIGN(auto listener,
-             net::Listener::open(shard_, {address.address, address.port, 128},
-                                 [this](auto stream) { adopt(std::move(stream)); }));
+  TRY_ASSIGN(auto listener, net::Listener::open(shard_, {address.address, address.port, 128},
+                                                [this](auto stream) { adopt(std::move(stream)); }));
   listeners_.push_back(std::move(listener));
   return {};
 }
@@ -92,8 +93,7 @@ void AmqpClients::adopt(std::unique_ptr<net::TcpStream> stream) {
   auto connection_id = node_.make_connection_id();
   ClientId id = connection_id.value;
   GatewayTap::Scope scope(tap_, id);
-  auto client =
-      std::make_unique<Client>(*this, id, std::move(stream), connection_id, shard_.now());
+  auto client = std::make_unique<Client>(*this, id, std::move(stream), connection_id, shard_.now());
   if (!block_reason_.empty()) client->connection.block(block_reason_);
   clients_.emplace(id, std::move(client));
   mark_ready(id);

@@ -31,7 +31,9 @@ std::uint64_t random_number() {
 Application::Application(net::Shard& shard, const Settings& settings)
     : shard_(shard), settings_(settings) {}
 
-Application::~Application() { tear_down(); }
+Application::~Application() {
+  tear_down();
+}
 
 void Application::set_observer(std::function<void(AppState)> observer) {
   observer_ = std::move(observer);
@@ -59,9 +61,11 @@ void Application::start(Done done) {
 
 base::Result<> Application::make_node() {
   TRY_ASSIGN(disk_, FileDisk::open(shard_, log_directory(settings_.environment), *this));
+  TRY_ASSIGN(auto files, disk_->list());
+  is_new_ = files.empty();
   TRY_ASSIGN(auto options, node_options());
-  TRY_ASSIGN(node_, cluster::Node::start(std::move(options), *disk_,
-                                         base::Random(random_number()), shard_.now()));
+  TRY_ASSIGN(node_, cluster::Node::start(std::move(options), *disk_, base::Random(random_number()),
+                                         shard_.now()));
   if (query_handler_) node_->set_query_handler(query_handler_);
   const Environment& environment = settings_.environment;
   links_ = std::make_unique<Links>(
@@ -103,8 +107,10 @@ std::pair<net::Admission, std::string> Application::admission() const {
   const std::string& name = settings_.environment.node_name;
   switch (state_) {
     case AppState::starting:
-    case AppState::running: return {net::Admission::accepted, {}};
-    case AppState::stopping: return {net::Admission::refused, fmt::format("{} is stopping", name)};
+    case AppState::running:
+      return {net::Admission::accepted, {}};
+    case AppState::stopping:
+      return {net::Admission::refused, fmt::format("{} is stopping", name)};
     default:
       return {net::Admission::application_stopped,
               fmt::format("the application of {} is stopped", name)};
@@ -158,11 +164,13 @@ void Application::serve_links(base::Time) {
 
 void Application::follow_phase(base::Time now) {
   switch (node_->phase()) {
-    case cluster::NodePhase::starting: return;
+    case cluster::NodePhase::starting:
+      return;
     case cluster::NodePhase::running:
       if (state_ == AppState::starting) become_running();
       return;
-    case cluster::NodePhase::stopping: return;
+    case cluster::NodePhase::stopping:
+      return;
     case cluster::NodePhase::stopped:
       if (state_ == AppState::stopping) finish_stopping(now);
       return;
@@ -179,8 +187,24 @@ void Application::become_running() {
     clients_.reset();
     return become_failed(std::move(text));
   }
+  if (is_new_) apply_first_settings();
   set_state(AppState::running);
   for (Done& done : std::exchange(start_waiters_, {})) done({});
+}
+
+void Application::apply_first_settings() {
+  const Configuration& configuration = settings_.configuration;
+  auto propose = [this](const catalog::Command& command) {
+    node_->propose(command, [](auto result) {
+      if (!result) base::log_error("a first setting failed: {}", result.error().text);
+    });
+  };
+  if (!configuration.cluster_name.empty())
+    propose(catalog::SetGlobalParameter{"cluster_name", configuration.cluster_name});
+  if (configuration.default_vhost == "/") return;
+  propose(catalog::PutVhost{{configuration.default_vhost, {}, {}}});
+  propose(catalog::SetPermission{
+      {configuration.default_user, configuration.default_vhost, ".*", ".*", ".*"}});
 }
 
 base::Result<> Application::open_listeners() {
@@ -188,11 +212,11 @@ base::Result<> Application::open_listeners() {
   const Configuration& configuration = settings_.configuration;
   std::vector<ListenAddress> addresses;
   if (environment.node_port || !environment.node_ip_address.empty()) {
-    addresses.push_back({environment.node_ip_address,
-                         environment.node_port.value_or(default_amqp_port)});
+    addresses.push_back(
+        {environment.node_ip_address, environment.node_port.value_or(default_amqp_port)});
   } else {
-    addresses = configuration.amqp_listeners.value_or(
-        std::vector<ListenAddress>{{{}, default_amqp_port}});
+    addresses =
+        configuration.amqp_listeners.value_or(std::vector<ListenAddress>{{{}, default_amqp_port}});
   }
   for (const ListenAddress& address : addresses) {
     TRY(clients_->listen(address));
@@ -203,14 +227,14 @@ base::Result<> Application::open_listeners() {
 }
 
 void Application::become_failed(std::string text) {
-  bool was_serving = state_ == AppState::running;
+  has_crashed_ = state_ == AppState::running;
   tear_down();
   failure_ = std::move(text);
-  base::log_error("{}", failure_);
+  base::log_error("the application {}: {}", has_crashed_ ? "has ended" : "could not start",
+                  failure_);
   set_state(AppState::failed);
   for (Done& done : std::exchange(start_waiters_, {}))
     done(base::fail(base::ErrorCode::unavailable, failure_));
-  if (was_serving) base::log_error("the application of this node has ended");
 }
 
 void Application::finish_stopping(base::Time now) {

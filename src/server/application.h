@@ -41,6 +41,9 @@ class Application final : public LinkEvents, public storage::DiskEvents {
 
   management::AppState state() const { return state_; }
   const std::string& failure() const { return failure_; }
+  /// Whether the failure came while clients were served (the disk failed): what the process holds
+  /// is not to be trusted any more.
+  bool has_crashed() const { return has_crashed_; }
 
   /// `done` is called once: when clients are served, or with the failure. At once when running.
   void start(Done done);
@@ -79,11 +82,15 @@ class Application final : public LinkEvents, public storage::DiskEvents {
   void serve_links(base::Time now);
   void set_state(management::AppState state);
   base::Result<> open_listeners();
+  /// Of a node that never ran before: what its configuration wants in the catalog.
+  void apply_first_settings();
 
   net::Shard& shard_;
   const Settings& settings_;
   management::AppState state_ = management::AppState::stopped;
   std::string failure_;
+  bool has_crashed_ = false;
+  bool is_new_ = false;
   std::function<void(management::AppState)> observer_;
   cluster::Node::QueryHandler query_handler_;
   std::vector<Done> start_waiters_;

@@ -11,9 +11,8 @@ using codec::erlang::Term;
 using codec::erlang::Tuple;
 
 std::unexpected<base::Error> malformed(std::string_view key, const Term& value) {
-  return base::fail(
-      base::ErrorCode::invalid_argument,
-      fmt::format("{}: unexpected value {}", key, codec::erlang::print_flat(value)));
+  return base::fail(base::ErrorCode::invalid_argument,
+                    fmt::format("{}: unexpected value {}", key, codec::erlang::print_flat(value)));
 }
 
 base::Result<std::uint64_t> number(std::string_view key, const Term& value, std::uint64_t highest) {
@@ -114,8 +113,7 @@ base::Result<> apply_rabbit(const std::string& key, const Term& value,
     configuration.handshake_timeout_ms = static_cast<std::uint32_t>(ms);
   } else if (key == "disk_free_limit" && value.as<std::int64_t>()) {
     TRY_ASSIGN(configuration.disk_free_limit, number(key, value, INT64_MAX));
-  } else if (key == "mnesia_table_loading_retry_timeout" ||
-             key == "mnesia_table_loading_timeout") {
+  } else if (key == "mnesia_table_loading_retry_timeout" || key == "mnesia_table_loading_timeout") {
     TRY_ASSIGN(auto ms, number(key, value, 86400000));
     configuration.wait_for_members_ms = static_cast<std::uint32_t>(ms);
   } else {
@@ -155,9 +153,9 @@ base::Result<> apply_settings(const std::vector<codec::erlang::AppSetting>& sett
   for (const auto& setting : settings) {
     auto applied = apply(setting.app, setting.key, setting.value, configuration);
     if (!applied)
-      return base::fail(base::ErrorCode::invalid_argument,
-                        fmt::format("start argument -{} {}: {}", setting.app, setting.key,
-                                    applied.error().text));
+      return base::fail(
+          base::ErrorCode::invalid_argument,
+          fmt::format("start argument -{} {}: {}", setting.app, setting.key, applied.error().text));
   }
   return {};
 }
@@ -181,8 +179,8 @@ base::Result<> read_classic_config(std::string_view text, std::string_view file_
       const auto* entry = setting.as<Tuple>();
       if (!entry || entry->items.size() != 2 || !entry->items[0].text())
         return failed("expected {key, value}");
-      auto applied = apply(*pair->items[0].text(), *entry->items[0].text(), entry->items[1],
-                           configuration);
+      auto applied =
+          apply(*pair->items[0].text(), *entry->items[0].text(), entry->items[1], configuration);
       if (!applied) return failed(applied.error().text);
     }
   }

@@ -11,8 +11,7 @@ namespace warren::server {
 namespace {
 
 std::unexpected<base::Error> expected(std::string_view what, std::string_view text) {
-  return base::fail(base::ErrorCode::invalid_argument,
-                    fmt::format("'{}' is not {}", text, what));
+  return base::fail(base::ErrorCode::invalid_argument, fmt::format("'{}' is not {}", text, what));
 }
 
 struct Unit {
@@ -21,12 +20,29 @@ struct Unit {
 };
 
 constexpr Unit units[] = {
-    {"", 1},           {"k", 1ull << 10},   {"kiB", 1ull << 10}, {"Ki", 1ull << 10},
-    {"kB", 1000},      {"KB", 1000},        {"kb", 1000},        {"K", 1ull << 10},
-    {"M", 1ull << 20}, {"m", 1ull << 20},   {"MiB", 1ull << 20}, {"Mi", 1ull << 20},
-    {"MB", 1000'000},  {"mb", 1000'000},    {"G", 1ull << 30},   {"g", 1ull << 30},
-    {"GiB", 1ull << 30}, {"Gi", 1ull << 30}, {"GB", 1000'000'000}, {"gb", 1000'000'000},
-    {"TiB", 1ull << 40}, {"Ti", 1ull << 40}, {"TB", 1000'000'000'000},
+    {"", 1},
+    {"k", 1ull << 10},
+    {"kiB", 1ull << 10},
+    {"Ki", 1ull << 10},
+    {"kB", 1000},
+    {"KB", 1000},
+    {"kb", 1000},
+    {"K", 1ull << 10},
+    {"M", 1ull << 20},
+    {"m", 1ull << 20},
+    {"MiB", 1ull << 20},
+    {"Mi", 1ull << 20},
+    {"MB", 1000'000},
+    {"mb", 1000'000},
+    {"G", 1ull << 30},
+    {"g", 1ull << 30},
+    {"GiB", 1ull << 30},
+    {"Gi", 1ull << 30},
+    {"GB", 1000'000'000},
+    {"gb", 1000'000'000},
+    {"TiB", 1ull << 40},
+    {"Ti", 1ull << 40},
+    {"TB", 1000'000'000'000},
 };
 
 }  // namespace
@@ -54,8 +70,7 @@ base::Result<std::uint64_t> parse_number(std::string_view text, std::uint64_t lo
                                          std::uint64_t highest) {
   std::uint64_t value = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < lowest ||
-      value > highest)
+  if (error != std::errc() || end != text.data() + text.size() || value < lowest || value > highest)
     return expected(fmt::format("a number from {} to {}", lowest, highest), text);
   return value;
 }

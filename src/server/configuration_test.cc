@@ -107,8 +107,7 @@ TEST_CASE("the classic configuration file is read too") {
 
 TEST_CASE("start arguments move the management port") {
   Configuration configuration;
-  auto settings =
-      codec::erlang::parse_start_args("-rabbitmq_management listener [{port,15673}]");
+  auto settings = codec::erlang::parse_start_args("-rabbitmq_management listener [{port,15673}]");
   REQUIRE(settings);
   REQUIRE(apply_settings(*settings, configuration));
   CHECK(configuration.management.port == 15673);

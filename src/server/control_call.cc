@@ -14,9 +14,10 @@ class ControlCall::Impl final : public net::StreamEvents {
   Impl(net::Shard& shard, const Caller& caller, std::string node, std::string request, Done done)
       : request_(std::move(request)),
         done_(std::move(done)),
-        timer_(shard, [this] {
-          finish(base::fail(base::ErrorCode::timeout, "the node did not answer in time"));
-        }),
+        timer_(shard,
+               [this] {
+                 finish(base::fail(base::ErrorCode::timeout, "the node did not answer in time"));
+               }),
         dial_(shard, caller, net::PeerRole::cli, std::move(node), std::nullopt,
               [this](auto result) { on_dialled(std::move(result)); }) {
     timer_.set(shard.now() + patience);

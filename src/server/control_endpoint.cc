@@ -67,6 +67,8 @@ class ControlEndpoint::Session final : public net::StreamEvents,
     if (!is_busy_ || !endpoint_) return;
     is_busy_ = false;
     stream_->send(make_control_frame(reply));
+    // At once: whoever ends the process next asks only whether the answer has gone.
+    stream_->flush();
     report_drained();
     work();
   }
@@ -92,8 +94,7 @@ ControlEndpoint::~ControlEndpoint() {
 
 void ControlEndpoint::adopt(std::unique_ptr<net::TcpStream> stream, std::string caller,
                             base::Bytes rest) {
-  auto session = std::make_shared<Session>(*this, ++last_id_, std::move(stream),
-                                           std::move(caller));
+  auto session = std::make_shared<Session>(*this, ++last_id_, std::move(stream), std::move(caller));
   sessions_.emplace(last_id_, session);
   session->start(rest);
 }

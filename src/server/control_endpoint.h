@@ -19,8 +19,7 @@ inline constexpr std::size_t max_control_reply = 256 * 1024 * 1024;
 
 /// Takes one frame's payload off the front of `buffer`; empty while it is incomplete. A frame
 /// longer than `limit` is a frame_error.
-base::Result<std::optional<std::string>> take_control_frame(base::Bytes& buffer,
-                                                            std::size_t limit);
+base::Result<std::optional<std::string>> take_control_frame(base::Bytes& buffer, std::size_t limit);
 base::Bytes make_control_frame(std::string_view payload);
 
 /// Serves the callers that were admitted. Lives on the node's shard.

@@ -20,7 +20,9 @@ std::string make_cookie() {
   while (cookie.size() < 20) {
     for (char octet : base::secure_random_bytes(64)) {
       unsigned value = static_cast<unsigned char>(octet);
-      if (value < 26 * 9 && cookie.size() < 20) cookie.push_back(static_cast<char>('A' + value % 26));
+      // Values beyond a multiple of 26 would favour some letters.
+      if (value < 26 * 9 && cookie.size() < 20)
+        cookie.push_back(static_cast<char>('A' + value % 26));
     }
   }
   return cookie;
@@ -38,9 +40,9 @@ base::Result<std::string> create(const std::filesystem::path& file) {
   int descriptor = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
   if (descriptor < 0) return failed();
   std::string cookie = make_cookie();
-  bool is_written = ::write(descriptor, cookie.data(), cookie.size()) ==
-                        static_cast<ssize_t>(cookie.size()) &&
-                    ::fsync(descriptor) == 0;
+  bool is_written =
+      ::write(descriptor, cookie.data(), cookie.size()) == static_cast<ssize_t>(cookie.size()) &&
+      ::fsync(descriptor) == 0;
   ::close(descriptor);
   bool is_linked = is_written && (::link(temporary.c_str(), file.c_str()) == 0 || errno == EEXIST);
   if (!is_linked) {
@@ -60,8 +62,7 @@ base::Result<std::string> parse_cookie(std::string_view text) {
   for (char c : text)
     if (c < ' ' || c > '~')
       return base::fail(base::ErrorCode::invalid_argument, "Bad characters in cookie");
-  if (text.empty())
-    return base::fail(base::ErrorCode::invalid_argument, "Too short cookie string");
+  if (text.empty()) return base::fail(base::ErrorCode::invalid_argument, "Too short cookie string");
   if (text.size() > max_cookie)
     return base::fail(base::ErrorCode::invalid_argument, "Too long cookie string");
   return std::string(text);

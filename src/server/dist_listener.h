@@ -34,6 +34,7 @@ class DistListener {
   net::Shard& shard_;
   Options options_;
   std::unique_ptr<net::Listener> listener_;
+  std::unique_ptr<net::Listener> loopback_listener_;  ///< when the other has one address only
   std::uint64_t last_id_ = 0;
   std::map<std::uint64_t, std::unique_ptr<HandshakeRun>> strangers_;
 };

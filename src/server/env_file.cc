@@ -5,7 +5,9 @@
 namespace warren::server {
 namespace {
 
-bool is_name_char(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; }
+bool is_name_char(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) || c == '_';
+}
 
 std::string find_value(std::string_view name, const Variables& own, const Variables& outer) {
   std::string_view bare = name.starts_with("RABBITMQ_") ? name.substr(9) : name;

@@ -126,10 +126,19 @@ base::Result<> read_ports(const Lookup& lookup, const Variables& variables,
                         fmt::format("ERL_EPMD_PORT is not a port number: '{}'", *text));
     environment.epmd_port = static_cast<std::uint16_t>(value);
   }
-  environment.epmd_addresses = split_list(
-      Lookup::found(variables, "ERL_EPMD_ADDRESS").value_or(std::string()));
+  environment.epmd_addresses =
+      split_list(Lookup::found(variables, "ERL_EPMD_ADDRESS").value_or(std::string()));
   environment.node_ip_address = lookup.text("NODE_IP_ADDRESS");
   if (environment.node_ip_address == "auto") environment.node_ip_address.clear();
+  return {};
+}
+
+/// The X of "-setcookie X", which wins over every other cookie; or empty.
+std::string find_cookie_argument(const std::string& arguments) {
+  std::istringstream words(arguments);
+  std::string word;
+  while (words >> word)
+    if (word == "-setcookie" && words >> word) return word;
   return {};
 }
 
@@ -140,17 +149,16 @@ void find_places(const Lookup& lookup, Environment& environment) {
   bool is_system = host.can_write_state;
   environment.mnesia_base = lookup.text(
       "MNESIA_BASE", is_system ? fmt::format("{}/mnesia", state_base) : (own / "data").string());
-  environment.data_dir = lookup.text(
-      "MNESIA_DIR", (environment.mnesia_base / environment.node_name).string());
+  environment.data_dir =
+      lookup.text("MNESIA_DIR", (environment.mnesia_base / environment.node_name).string());
   environment.log_base =
       lookup.text("LOG_BASE", is_system ? std::string(log_base) : (own / "log").string());
-  environment.log_file = lookup.text(
-      "LOGS", (environment.log_base / (environment.node_name + ".log")).string());
+  environment.log_file =
+      lookup.text("LOGS", (environment.log_base / (environment.node_name + ".log")).string());
   environment.pid_file = lookup.text("PID_FILE", environment.data_dir.string() + ".pid");
   environment.enabled_plugins_file = lookup.text(
-      "ENABLED_PLUGINS_FILE", host.can_write_config
-                                  ? fmt::format("{}/enabled_plugins", config_base)
-                                  : (own / "enabled_plugins").string());
+      "ENABLED_PLUGINS_FILE", host.can_write_config ? fmt::format("{}/enabled_plugins", config_base)
+                                                    : (own / "enabled_plugins").string());
 }
 
 }  // namespace
@@ -162,8 +170,9 @@ base::Result<std::string> complete_node_name(std::string_view name, const Host& 
   bool is_clean = std::all_of(full.begin(), full.end(), [](unsigned char c) {
     return std::isalnum(c) || c == '@' || c == '_' || c == '-' || c == '.';
   });
-  if (!is_clean || at == 0 || at + 1 == full.size() || full.find('@', at + 1) != std::string::npos ||
-      full.size() > 255)
+  bool has_two_parts =
+      at != 0 && at + 1 != full.size() && full.find('@', at + 1) == std::string::npos;
+  if (!is_clean || !has_two_parts || full.size() > 255)
     return base::fail(base::ErrorCode::invalid_argument,
                       fmt::format("'{}' is not a node name", name));
   return full;
@@ -171,8 +180,7 @@ base::Result<std::string> complete_node_name(std::string_view name, const Host& 
 
 std::string dialled_host(std::string_view node_name, const Host& host) {
   std::string_view name = node_name.substr(node_name.find('@') + 1);
-  if (name == host.short_name || name == host.full_name || name == "localhost")
-    return "127.0.0.1";
+  if (name == host.short_name || name == host.full_name || name == "localhost") return "127.0.0.1";
   return std::string(name);
 }
 
@@ -187,8 +195,7 @@ Host Host::of_this_system() {
   host.full_name = has_name ? name : "localhost";
   host.short_name = host.full_name.substr(0, host.full_name.find('.'));
   host.is_root = geteuid() == 0;
-  if (const passwd* user = getpwuid(geteuid()); user && user->pw_dir)
-    host.user_home = user->pw_dir;
+  if (const passwd* user = getpwuid(geteuid()); user && user->pw_dir) host.user_home = user->pw_dir;
   auto is_writable = [](std::string_view path) {
     return access(std::string(path).c_str(), W_OK) == 0;
   };
@@ -208,13 +215,15 @@ base::Result<Environment> Environment::resolve(const Variables& variables, const
   environment.host = host;
   TRY_ASSIGN(environment.node_name, complete_node_name(lookup.text("NODENAME", "rabbit"), host));
   TRY(read_ports(lookup, variables, environment));
-  environment.home = Lookup::found(variables, "HOME")
-                         .value_or(host.user_home.empty() ? std::string(state_base)
-                                                          : host.user_home);
+  environment.home =
+      Lookup::found(variables, "HOME")
+          .value_or(host.user_home.empty() ? std::string(state_base) : host.user_home);
   find_places(lookup, environment);
   environment.config_files = find_config_files(lookup);
-  environment.start_args = lookup.text("SERVER_START_ARGS");
-  environment.cookie = lookup.text("ERLANG_COOKIE");
+  environment.start_args =
+      lookup.text("SERVER_ADDITIONAL_ERL_ARGS") + " " + lookup.text("SERVER_START_ARGS");
+  environment.cookie = find_cookie_argument(environment.start_args);
+  if (environment.cookie.empty()) environment.cookie = lookup.text("ERLANG_COOKIE");
   environment.cookie_file = environment.home / ".erlang.cookie";
   environment.default_user = lookup.find("DEFAULT_USER");
   environment.default_pass = lookup.find("DEFAULT_PASS");

@@ -47,8 +47,9 @@ struct Environment {
   /// The files that exist of: rabbitmq.conf, the files of conf.d, rabbitmq.config,
   /// advanced.config; later ones win.
   std::vector<std::filesystem::path> config_files;
-  std::string start_args;  ///< RABBITMQ_SERVER_START_ARGS
-  std::string cookie;      ///< RABBITMQ_ERLANG_COOKIE, empty: from the file
+  /// RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS and RABBITMQ_SERVER_START_ARGS
+  std::string start_args;
+  std::string cookie;  ///< -setcookie or RABBITMQ_ERLANG_COOKIE; empty: from the file
   std::filesystem::path cookie_file;
   std::optional<std::string> default_user, default_pass, default_vhost;
 

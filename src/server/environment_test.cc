@@ -80,6 +80,17 @@ TEST_CASE("variables win over defaults") {
   CHECK(environment->epmd_addresses == std::vector<std::string>{"127.0.0.1", "10.0.0.1"});
 }
 
+TEST_CASE("a cookie among the arguments wins") {
+  auto environment =
+      Environment::resolve(bare({{"RABBITMQ_ERLANG_COOKIE", "SECRET"},
+                                 {"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "-setcookie OTHER"},
+                                 {"RABBITMQ_SERVER_START_ARGS", "-rabbit heartbeat 10"}}),
+                           user_host());
+  REQUIRE(environment);
+  CHECK(environment->cookie == "OTHER");
+  CHECK(environment->start_args == "-setcookie OTHER -rabbit heartbeat 10");
+}
+
 TEST_CASE("values that make no sense are refused by name") {
   auto port = Environment::resolve(bare({{"RABBITMQ_NODE_PORT", "many"}}), user_host());
   REQUIRE(!port);

@@ -91,7 +91,9 @@ void EpmdRegistration::on_taken() {
   retry(false);
 }
 
-void EpmdRegistration::on_lost() { retry(false); }
+void EpmdRegistration::on_lost() {
+  retry(false);
+}
 
 class EpmdLookup::Impl final : public net::StreamEvents {
  public:
@@ -120,16 +122,17 @@ class EpmdLookup::Impl final : public net::StreamEvents {
     if (!(*response)->node) return finish(std::nullopt);
     finish((*response)->node->port);
   }
-  void on_closed(const std::string&) override {
-    finish(std::unexpected(EpmdFailure::unreachable));
-  }
+  void on_closed(const std::string&) override { finish(std::unexpected(EpmdFailure::unreachable)); }
 
  private:
   void fail(net::DialFailure failure) {
     switch (failure) {
-      case net::DialFailure::refused: return finish(std::unexpected(EpmdFailure::refused));
-      case net::DialFailure::unresolved: return finish(std::unexpected(EpmdFailure::unresolved));
-      default: return finish(std::unexpected(EpmdFailure::unreachable));
+      case net::DialFailure::refused:
+        return finish(std::unexpected(EpmdFailure::refused));
+      case net::DialFailure::unresolved:
+        return finish(std::unexpected(EpmdFailure::unresolved));
+      default:
+        return finish(std::unexpected(EpmdFailure::unreachable));
     }
   }
   /// The callback may destroy this, so it is the last thing done.

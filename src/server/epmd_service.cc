@@ -25,7 +25,9 @@ constexpr std::chrono::seconds request_patience(10);
 class EpmdService {
  public:
   EpmdService(net::Shard& shard, std::uint16_t port)
-      : shard_(shard), port_(port), registry_(port, static_cast<std::uint32_t>(std::time(nullptr))) {}
+      : shard_(shard),
+        port_(port),
+        registry_(port, static_cast<std::uint32_t>(std::time(nullptr))) {}
 
   base::Result<> listen(const std::string& address) {
     TRY_ASSIGN(auto listener,

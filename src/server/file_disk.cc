@@ -124,8 +124,8 @@ class FileDisk::Files {
     base::Bytes bytes(static_cast<std::size_t>(status.st_size), '\0');
     std::size_t done = 0;
     while (done < bytes.size()) {
-      ssize_t size = ::pread(descriptor, bytes.data() + done, bytes.size() - done,
-                             static_cast<off_t>(done));
+      ssize_t size =
+          ::pread(descriptor, bytes.data() + done, bytes.size() - done, static_cast<off_t>(done));
       if (size < 0 && errno == EINTR) continue;
       if (size < 0) return system_error("read", path_of(file));
       if (size == 0) break;
@@ -168,8 +168,7 @@ class FileDisk::Files {
   std::optional<base::Error> failed_;
 };
 
-base::Result<std::unique_ptr<FileDisk>> FileDisk::open(net::Shard& shard,
-                                                       const fs::path& directory,
+base::Result<std::unique_ptr<FileDisk>> FileDisk::open(net::Shard& shard, const fs::path& directory,
                                                        storage::DiskEvents& events) {
   std::error_code error;
   fs::create_directories(directory, error);
@@ -188,7 +187,9 @@ FileDisk::FileDisk(net::Shard& shard, std::shared_ptr<Files> files, storage::Dis
       files_(std::move(files)),
       worker_(std::make_unique<net::Worker>()) {}
 
-FileDisk::~FileDisk() { target_->events = nullptr; }
+FileDisk::~FileDisk() {
+  target_->events = nullptr;
+}
 
 base::Result<> FileDisk::finish() {
   target_->events = nullptr;
@@ -198,12 +199,12 @@ base::Result<> FileDisk::finish() {
 }
 
 void FileDisk::request(DiskToken token, std::function<base::Result<>(Files&)> work) {
-  worker_->submit([files = files_, target = target_, mailbox = mailbox_, token,
-                  work = std::move(work)] {
-    mailbox->post([target, token, result = files->run(work)]() mutable {
-      if (target->events) target->events->on_disk_done(token, std::move(result));
-    });
-  });
+  worker_->submit(
+      [files = files_, target = target_, mailbox = mailbox_, token, work = std::move(work)] {
+        mailbox->post([target, token, result = files->run(work)]() mutable {
+          if (target->events) target->events->on_disk_done(token, std::move(result));
+        });
+      });
 }
 
 void FileDisk::write(FileId file, std::uint64_t offset, base::Bytes data, bool sync_after,
@@ -222,9 +223,13 @@ void FileDisk::remove(FileId file, DiskToken token) {
   request(token, [file](Files& files) { return files.remove(file); });
 }
 
-base::Result<std::vector<FileId>> FileDisk::list() { return list_files(files_->directory()); }
+base::Result<std::vector<FileId>> FileDisk::list() {
+  return list_files(files_->directory());
+}
 
-base::Result<base::Bytes> FileDisk::read(FileId file) { return files_->read(file); }
+base::Result<base::Bytes> FileDisk::read(FileId file) {
+  return files_->read(file);
+}
 
 base::Result<> FileDisk::wipe(const fs::path& directory) {
   std::error_code error;

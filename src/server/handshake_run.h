@@ -30,8 +30,8 @@ class HandshakeRun final : public net::StreamEvents {
 
   /// `done` is called once, never from inside this call; it may destroy the run. The error is the
   /// handshake's, or `unavailable` when the connection broke, or `timeout`.
-  HandshakeRun(net::Shard& shard, std::unique_ptr<net::TcpStream> stream,
-               net::Handshake handshake, Decide decide, Done done);
+  HandshakeRun(net::Shard& shard, std::unique_ptr<net::TcpStream> stream, net::Handshake handshake,
+               Decide decide, Done done);
 
  private:
   void on_bytes(base::ByteView bytes) override;

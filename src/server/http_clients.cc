@@ -10,8 +10,8 @@ class HttpClients::Client final : public net::StreamEvents {
          base::Time now)
       : id(id),
         stream(std::move(socket)),
-        connection(owner.handler_, stream->remote().address,
-                   [&owner, id] { owner.mark_ready(id); }, now),
+        connection(
+            owner.handler_, stream->remote().address, [&owner, id] { owner.mark_ready(id); }, now),
         owner_(owner) {
     stream->start(*this);
   }
@@ -42,9 +42,8 @@ HttpClients::HttpClients(net::Shard& shard, management::HttpHandler handler)
 HttpClients::~HttpClients() = default;
 
 base::Result<> HttpClients::listen(const std::string& address, std::uint16_t port) {
-  TRY_ASSIGN(listener_, net::Listener::open(shard_, {address, port, 128}, [this](auto stream) {
-               adopt(std::move(stream));
-             }));
+  TRY_ASSIGN(listener_, net::Listener::open(shard_, {address, port, 128},
+                                            [this](auto stream) { adopt(std::move(stream)); }));
   return {};
 }
 

@@ -120,9 +120,8 @@ void Links::on_attempt_done(const catalog::NodeName& name,
 
 void Links::retry_later(Peer& known) {
   auto longest = known.wish == Wish::dial ? longest_dial_delay : longest_probe_delay;
-  known.delay = known.delay.count() == 0
-                    ? base::Duration(first_delay)
-                    : std::min<base::Duration>(known.delay * 2, longest);
+  known.delay = known.delay.count() == 0 ? base::Duration(first_delay)
+                                         : std::min<base::Duration>(known.delay * 2, longest);
   known.retry_timer.set(shard_.now() + known.delay);
 }
 
@@ -172,7 +171,9 @@ void Links::send(const catalog::NodeName& name, base::Bytes bytes) {
   if (at != peers_.end() && at->second->link) at->second->link->stream().send(std::move(bytes));
 }
 
-void Links::hang_up(const catalog::NodeName& name) { drop(name, "cut by this node"); }
+void Links::hang_up(const catalog::NodeName& name) {
+  drop(name, "cut by this node");
+}
 
 std::vector<std::pair<catalog::NodeName, std::size_t>> Links::backlogs() const {
   std::vector<std::pair<catalog::NodeName, std::size_t>> result;

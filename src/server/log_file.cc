@@ -15,10 +15,14 @@ namespace {
 
 std::string_view name_of(base::LogLevel level) {
   switch (level) {
-    case base::LogLevel::debug: return "debug";
-    case base::LogLevel::info: return "info";
-    case base::LogLevel::warning: return "warning";
-    case base::LogLevel::error: return "error";
+    case base::LogLevel::debug:
+      return "debug";
+    case base::LogLevel::info:
+      return "info";
+    case base::LogLevel::warning:
+      return "warning";
+    case base::LogLevel::error:
+      return "error";
   }
   return "info";
 }
@@ -29,10 +33,10 @@ std::string time_text() {
   tm parts{};
   localtime_r(&now.tv_sec, &parts);
   long minutes = parts.tm_gmtoff / 60;
-  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:06}{}{:02}:{:02}",
-                     parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour,
-                     parts.tm_min, parts.tm_sec, now.tv_nsec / 1000, minutes < 0 ? '-' : '+',
-                     std::abs(minutes) / 60, std::abs(minutes) % 60);
+  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:06}{}{:02}:{:02}", parts.tm_year + 1900,
+                     parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
+                     now.tv_nsec / 1000, minutes < 0 ? '-' : '+', std::abs(minutes) / 60,
+                     std::abs(minutes) % 60);
 }
 
 int open_for_append(const std::string& path) {
@@ -48,8 +52,8 @@ base::Result<std::unique_ptr<LogFile>> LogFile::open(const std::string& path) {
     std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
     descriptor = open_for_append(path);
     if (descriptor < 0)
-      return base::fail(base::ErrorCode::io, fmt::format("cannot open the log file {}: {}", path,
-                                                         std::strerror(errno)));
+      return base::fail(base::ErrorCode::io,
+                        fmt::format("cannot open the log file {}: {}", path, std::strerror(errno)));
   }
   return std::unique_ptr<LogFile>(new LogFile(path, descriptor));
 }

@@ -80,9 +80,9 @@ void Membership::ask(const catalog::NodeName& node, const JsonObject& request,
       return done(base::fail(ErrorCode::not_allowed, management::member_text(*object, "text")));
     done(*object);
   };
-  calls_.emplace(id, std::make_unique<ControlCall>(shard_, caller_, node,
-                                                   management::print_json(request),
-                                                   std::move(on_reply)));
+  calls_.emplace(
+      id, std::make_unique<ControlCall>(shard_, caller_, node, management::print_json(request),
+                                        std::move(on_reply)));
 }
 
 void Membership::describe(const catalog::NodeName& node, Described done) {
@@ -129,8 +129,8 @@ void Membership::find_running(std::vector<catalog::NodeName> others, Described d
 void Membership::join(const catalog::NodeName& target, bool ram, Done done) {
   if (target == settings_.environment.node_name)
     return done(base::fail(ErrorCode::invalid_argument, "cannot cluster node with itself"));
-  describe(target, [this, target, ram, done = std::move(done)](
-                       base::Result<Description> description) mutable {
+  describe(target, [this, target, ram,
+                    done = std::move(done)](base::Result<Description> description) mutable {
     if (!description) {
       if (description.error().code != ErrorCode::access_refused)
         return done(base::fail(ErrorCode::unavailable, description.error().text));
@@ -235,15 +235,16 @@ void Membership::reset(Done done) {
                [member](const catalog::NodeName& name) { *member = name; });
 }
 
-void Membership::force_reset(Done done) { done(forget_everything(settings_.environment)); }
+void Membership::force_reset(Done done) {
+  done(forget_everything(settings_.environment));
+}
 
 void Membership::change_kind(catalog::NodeKind kind, Done done) {
   auto facts = read_node_facts(settings_.environment);
   if (!facts) return done(std::unexpected(facts.error()));
   const std::string& self = settings_.environment.node_name;
   auto others = without(facts->members, self);
-  if (others.empty())
-    return done(base::fail(ErrorCode::not_allowed, "The node is not clustered"));
+  if (others.empty()) return done(base::fail(ErrorCode::not_allowed, "The node is not clustered"));
   auto member = std::make_shared<catalog::NodeName>();
   auto on_described = [this, self, member, kind,
                        done = std::move(done)](base::Result<Description> cluster) mutable {
@@ -257,13 +258,11 @@ void Membership::change_kind(catalog::NodeKind kind, Done done) {
       return done(base::fail(ErrorCode::not_allowed,
                              "You cannot convert a node to a RAM node when it is the only disc "
                              "node in a cluster."));
-    JsonObject request{
-        {"command", "cluster.set_kind"}, {"name", self}, {"kind", kind_name(kind)}};
-    ask(*member, request,
-        [this, kind, done = std::move(done)](base::Result<JsonObject> reply) {
-          if (!reply) return done(std::unexpected(reply.error()));
-          done(server::change_kind(settings_.environment, kind));
-        });
+    JsonObject request{{"command", "cluster.set_kind"}, {"name", self}, {"kind", kind_name(kind)}};
+    ask(*member, request, [this, kind, done = std::move(done)](base::Result<JsonObject> reply) {
+      if (!reply) return done(std::unexpected(reply.error()));
+      done(server::change_kind(settings_.environment, kind));
+    });
   };
   find_running(std::move(others), std::move(on_described),
                [member](const catalog::NodeName& name) { *member = name; });
@@ -310,8 +309,7 @@ void Membership::propose(const catalog::Command& command,
   });
 }
 
-bool Membership::answer(const std::string& request,
-                        const std::function<void(std::string)>& reply) {
+bool Membership::answer(const std::string& request, const std::function<void(std::string)>& reply) {
   if (request.find("\"cluster.") == std::string::npos) return false;
   auto json = management::parse_json(request);
   const auto* object = json ? json->if_object() : nullptr;

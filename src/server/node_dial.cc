@@ -9,7 +9,9 @@ namespace {
 
 constexpr std::chrono::seconds step_patience(3);
 
-std::string short_name_of(const std::string& node) { return node.substr(0, node.find('@')); }
+std::string short_name_of(const std::string& node) {
+  return node.substr(0, node.find('@'));
+}
 
 }  // namespace
 
@@ -44,8 +46,8 @@ class NodeDial::Impl {
     // On this machine a refused connection is proof without the name service's word too.
     bool is_proof = answer.has_value() || host_ == "127.0.0.1";
     if (known_port_)
-      return connect(*known_port_, is_proof ? NodeDialFailure::process_gone
-                                            : NodeDialFailure::unreachable);
+      return connect(*known_port_,
+                     is_proof ? NodeDialFailure::process_gone : NodeDialFailure::unreachable);
     fail(answer ? NodeDialFailure::not_registered : NodeDialFailure::unreachable,
          fmt::format("{} is not running", peer_));
   }
@@ -63,20 +65,24 @@ class NodeDial::Impl {
     auto handshake =
         net::Handshake::initiator(role_, caller_.own_name, peer_, caller_.cookie,
                                   base::secure_random_bytes(net::handshake_nonce_size));
-    run_ = std::make_unique<HandshakeRun>(
-        shard_, std::move(stream), std::move(handshake), nullptr,
-        [this](base::Result<Acquaintance> result) {
-          if (result) return finish(std::move(*result));
-          fail(failure_of(result.error().code), result.error().text);
-        });
+    run_ =
+        std::make_unique<HandshakeRun>(shard_, std::move(stream), std::move(handshake), nullptr,
+                                       [this](base::Result<Acquaintance> result) {
+                                         if (result) return finish(std::move(*result));
+                                         fail(failure_of(result.error().code), result.error().text);
+                                       });
   }
 
   static NodeDialFailure failure_of(base::ErrorCode code) {
     switch (code) {
-      case base::ErrorCode::access_refused: return NodeDialFailure::cookie_differs;
-      case base::ErrorCode::not_allowed: return NodeDialFailure::refused;
-      case base::ErrorCode::precondition_failed: return NodeDialFailure::application_stopped;
-      default: return NodeDialFailure::unreachable;
+      case base::ErrorCode::access_refused:
+        return NodeDialFailure::cookie_differs;
+      case base::ErrorCode::not_allowed:
+        return NodeDialFailure::refused;
+      case base::ErrorCode::precondition_failed:
+        return NodeDialFailure::application_stopped;
+      default:
+        return NodeDialFailure::unreachable;
     }
   }
 
@@ -107,6 +113,8 @@ NodeDial::NodeDial(net::Shard& shard, const Caller& caller, net::PeerRole role, 
                                    std::move(done))) {}
 NodeDial::~NodeDial() = default;
 
-std::optional<std::uint16_t> NodeDial::port() const { return impl_->port; }
+std::optional<std::uint16_t> NodeDial::port() const {
+  return impl_->port;
+}
 
 }  // namespace warren::server

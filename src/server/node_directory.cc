@@ -60,9 +60,8 @@ base::Result<> become_member(const Environment& environment, const cluster::Node
 }
 
 base::Result<> change_kind(const Environment& environment, catalog::NodeKind kind) {
-  return change_disk(environment, [kind](storage::Disk& disk) {
-    return cluster::Node::prepare_kind(disk, kind);
-  });
+  return change_disk(
+      environment, [kind](storage::Disk& disk) { return cluster::Node::prepare_kind(disk, kind); });
 }
 
 base::Result<> force_boot(const Environment& environment, std::vector<catalog::NodeName> forget) {

@@ -31,7 +31,9 @@ cluster::Node* NodeProcess::running_node() const {
   return const_cast<Application&>(application_).node();
 }
 
-broker::Gateway* NodeProcess::gateway() { return running_node(); }
+broker::Gateway* NodeProcess::gateway() {
+  return running_node();
+}
 broker::Authorizer* NodeProcess::authorizer() {
   return running_node() ? &application_.clients()->authorizer() : nullptr;
 }
@@ -39,15 +41,21 @@ broker::Router* NodeProcess::router() {
   return running_node() ? &application_.clients()->router() : nullptr;
 }
 
-void NodeProcess::reset(Done done) { membership_.reset(std::move(done)); }
-void NodeProcess::force_reset(Done done) { membership_.force_reset(std::move(done)); }
+void NodeProcess::reset(Done done) {
+  membership_.reset(std::move(done));
+}
+void NodeProcess::force_reset(Done done) {
+  membership_.force_reset(std::move(done));
+}
 void NodeProcess::join_cluster(const catalog::NodeName& target, bool ram, Done done) {
   membership_.join(target, ram, std::move(done));
 }
 void NodeProcess::change_cluster_node_type(catalog::NodeKind kind, Done done) {
   membership_.change_kind(kind, std::move(done));
 }
-void NodeProcess::force_boot(Done done) { done(server::force_boot(settings_.environment)); }
+void NodeProcess::force_boot(Done done) {
+  done(server::force_boot(settings_.environment));
+}
 void NodeProcess::forget_cluster_node(const catalog::NodeName& member, Done done) {
   membership_.forget(member, std::move(done));
 }
@@ -59,9 +67,8 @@ void NodeProcess::sync_queue(catalog::QueueId queue, Done done) {
   if (known->in_sync.size() == known->replicas.size()) return done({});
   // Replicas catch up by themselves, at once; what is left is to wait for them.
   constexpr std::chrono::milliseconds pause(50);
-  after(pause, [this, queue, done = std::move(done)]() mutable {
-    sync_queue(queue, std::move(done));
-  });
+  after(pause,
+        [this, queue, done = std::move(done)]() mutable { sync_queue(queue, std::move(done)); });
 }
 
 void NodeProcess::propose(const catalog::Command& command, cluster::Node::ProposeDone done) {
@@ -115,6 +122,13 @@ bool NodeProcess::close_connection(catalog::ConnectionId connection, const std::
   return application_.clients()->close_connection(connection, reason, shard_.now());
 }
 
+std::uint64_t NodeProcess::memory_limit() const {
+  const Configuration& configuration = settings_.configuration;
+  if (configuration.memory_watermark_bytes > 0) return configuration.memory_watermark_bytes;
+  return static_cast<std::uint64_t>(configuration.memory_watermark *
+                                    static_cast<double>(total_memory_bytes()));
+}
+
 management::ProcessInfo NodeProcess::process_info() const {
   const Environment& environment = settings_.environment;
   const Configuration& configuration = settings_.configuration;
@@ -125,12 +139,10 @@ management::ProcessInfo NodeProcess::process_info() const {
   info.processors = static_cast<std::uint32_t>(std::max(1l, sysconf(_SC_NPROCESSORS_ONLN)));
   info.memory_used = resident_bytes();
   info.memory_watermark = configuration.memory_watermark;
-  info.memory_limit = static_cast<std::uint64_t>(configuration.memory_watermark *
-                                                 static_cast<double>(total_memory_bytes()));
-  if (configuration.memory_watermark_bytes > 0) {
-    info.memory_watermark = 0;
-    info.memory_limit = configuration.memory_watermark_bytes;
-  }
+  info.memory_limit = memory_limit();
+  if (configuration.memory_watermark_bytes > 0) info.memory_watermark = 0;
+  info.memory_alarm = alarms_.memory();
+  info.disk_alarm = alarms_.disk();
   info.disk_free = free_disk_bytes(environment.data_dir);
   info.disk_free_limit = configuration.disk_free_limit;
   info.fd_used = open_files();
@@ -175,7 +187,9 @@ void NodeProcess::apply_plugins(const std::vector<std::string>& enabled, Done do
   done({});
 }
 
-std::int64_t NodeProcess::wall_clock_ms() const { return server::wall_clock_ms(); }
+std::int64_t NodeProcess::wall_clock_ms() const {
+  return server::wall_clock_ms();
+}
 
 std::string NodeProcess::secure_random(std::size_t size) {
   return base::secure_random_bytes(size);

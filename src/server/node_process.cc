@@ -13,6 +13,7 @@
 #include "server/node_directory.h"
 #include "server/plugins_file.h"
 #include "server/process.h"
+#include "server/process_facts.h"
 
 namespace warren::server {
 namespace {
@@ -21,6 +22,9 @@ using management::AppState;
 
 constexpr std::uint16_t default_amqp_port = 5672;
 constexpr std::uint16_t dist_port_distance = 20000;
+constexpr std::chrono::seconds alarm_check_interval(5);
+/// How long callers may take to read their answers when the process ends.
+constexpr std::chrono::seconds farewell_patience(2);
 constexpr std::string_view management_plugin = "rabbitmq_management";
 
 std::uint16_t dist_port_of(const Settings& settings) {
@@ -42,11 +46,11 @@ NodeProcess::NodeProcess(net::Shard& shard, const Settings& settings)
       http_api_(*this),
       control_([this](const std::string&, const std::string& request,
                       ControlEndpoint::Reply reply) { on_control_request(request, reply); }),
-      deadline_timer_(shard, [] {}) {
+      deadline_timer_(shard, [] {}),
+      alarms_(memory_limit(), settings.configuration.disk_free_limit) {
   application_.set_observer([this](AppState state) { on_app_state(state); });
-  application_.set_query_handler([this](base::ByteView request) {
-    return management::answer_query(*this, request);
-  });
+  application_.set_query_handler(
+      [this](base::ByteView request) { return management::answer_query(*this, request); });
   control_.set_on_drained([this] { end_when_drained(); });
   shard_.set_turn_end([this] { end_turn(); });
 }
@@ -73,7 +77,9 @@ void NodeProcess::open(std::function<void(base::Result<>)> done) {
                  return application_.admission();
                },
                [this](Acquaintance acquaintance) { on_acquaintance(std::move(acquaintance)); }});
-  if (!dist) return done(std::unexpected(dist.error()));
+  if (!dist)
+    return done(
+        base::fail(dist.error().code, "the port for nodes and commands: " + dist.error().text));
   dist_ = std::move(*dist);
 
   EpmdRegistration::Options options;
@@ -92,8 +98,10 @@ void NodeProcess::on_acquaintance(Acquaintance acquaintance) {
     case net::PeerRole::cli:
       return control_.adopt(std::move(acquaintance.stream), acquaintance.peer,
                             std::move(acquaintance.rest));
-    case net::PeerRole::node: return application_.adopt_link(std::move(acquaintance));
-    case net::PeerRole::probe: return;
+    case net::PeerRole::node:
+      return application_.adopt_link(std::move(acquaintance));
+    case net::PeerRole::probe:
+      return;
   }
 }
 
@@ -118,14 +126,41 @@ void NodeProcess::end_turn() {
   // What is left waits until the sockets had their turn.
   if (has_more) shard_.mailbox()->post([] {});
   base::Time deadline = application_.deadline();
+  // Without clients nobody would be held back.
+  AmqpClients* clients = application_.clients();
+  if (clients && (!clients->empty() || alarms_.any())) {
+    check_alarms(now);
+    deadline = std::min(deadline, next_alarm_check_);
+  }
   if (http_) deadline = std::min(deadline, http_->deadline());
   deadline_timer_.set(deadline);
+}
+
+void NodeProcess::check_alarms(base::Time now) {
+  if (now < next_alarm_check_) return;
+  next_alarm_check_ = now + alarm_check_interval;
+  if (!alarms_.check(resident_bytes(), free_disk_bytes(settings_.environment.data_dir))) return;
+  AmqpClients* clients = application_.clients();
+  if (!alarms_.any()) {
+    base::log_warning("resource limit alarms of {} are cleared", node_name());
+    clients->set_unblocked();
+  } else {
+    base::log_warning(
+        "resource limit alarm set on {}: {}. Publishers will be blocked until this "
+        "alarm clears",
+        node_name(), alarms_.reason());
+    clients->set_blocked(alarms_.reason());
+  }
+  shard_.mailbox()->post([] {});
 }
 
 void NodeProcess::on_app_state(AppState state) {
   if (state == AppState::running) {
     if (auto serving = serve_http(); !serving) base::log_error("{}", serving.error().text);
     base::log_info("{} is ready", node_name());
+  } else if (state == AppState::failed && application_.has_crashed()) {
+    exit_status_ = 1;
+    shard_.stop();
   } else if (state != AppState::starting) {
     // A request may be what stops us: its connection goes when this turn is over.
     shard_.mailbox()->post([this] {
@@ -169,6 +204,7 @@ void NodeProcess::stop(Done done) {
     registration_.reset();
     done(std::move(result));
     is_ending_ = true;
+    after(farewell_patience, [this] { shard_.stop(); });
     shard_.mailbox()->post([this] { end_when_drained(); });
   });
 }

@@ -9,6 +9,7 @@
 #include "management/command_handler.h"
 #include "management/http_api.h"
 #include "management/operations.h"
+#include "server/alarms.h"
 #include "server/application.h"
 #include "server/control_endpoint.h"
 #include "server/dist_listener.h"
@@ -33,6 +34,8 @@ class NodeProcess final : private management::Operations {
   void start_application(Done done) { application_.start(std::move(done)); }
   /// Stops the application and then ends the shard's run. Safe to call more than once.
   void shut_down();
+  /// What the process is to end with: 1 after a failure that came while clients were served.
+  int exit_status() const { return exit_status_; }
 
  private:
   const catalog::NodeName& node_name() const override { return settings_.environment.node_name; }
@@ -69,6 +72,8 @@ class NodeProcess final : private management::Operations {
   void after(base::Duration delay, std::function<void()> call) override;
 
   void end_turn();
+  void check_alarms(base::Time now);
+  std::uint64_t memory_limit() const;
   void on_app_state(management::AppState state);
   void on_acquaintance(Acquaintance acquaintance);
   void on_control_request(const std::string& request, const ControlEndpoint::Reply& reply);
@@ -92,8 +97,11 @@ class NodeProcess final : private management::Operations {
   std::set<std::string, std::less<>> active_plugins_;
   std::list<std::unique_ptr<net::Timer>> delayed_calls_;
   net::Timer deadline_timer_;
+  Alarms alarms_;
+  base::Time next_alarm_check_{};
   bool is_shutting_down_ = false;
   bool is_ending_ = false;
+  int exit_status_ = 0;
 };
 
 }  // namespace warren::server

@@ -19,6 +19,10 @@ base::Result<std::vector<std::string>> read_enabled_plugins(const std::filesyste
     return base::fail(base::ErrorCode::io,
                       fmt::format("cannot read {}: {}", file.string(), std::strerror(errno)));
   }
+  std::error_code ignored;
+  if (std::filesystem::is_directory(file, ignored))
+    return base::fail(base::ErrorCode::io,
+                      fmt::format("cannot read {}: it is a directory", file.string()));
   std::ostringstream text;
   text << stream.rdbuf();
   auto malformed = [&file](std::string_view what) {

@@ -53,7 +53,9 @@ base::Result<std::unique_ptr<DataDirLock>> DataDirLock::take(const fs::path& dat
   return std::unique_ptr<DataDirLock>(new DataDirLock(descriptor));
 }
 
-DataDirLock::~DataDirLock() { ::close(descriptor_); }
+DataDirLock::~DataDirLock() {
+  ::close(descriptor_);
+}
 
 base::Result<std::unique_ptr<PidFile>> PidFile::write(const fs::path& path) {
   std::error_code ignored;
@@ -107,6 +109,11 @@ void Detachment::report_started() {
 }
 
 base::Result<> start_own_process(const std::string& argument) {
+  // By its own path, so that the new process has the program's name.
+  char path[4096] = "/proc/self/exe";
+  char real_path[4096] = {};
+  if (::readlink(path, real_path, sizeof real_path - 1) > 0 && ::access(real_path, X_OK) == 0)
+    std::memcpy(path, real_path, sizeof path);
   pid_t child = ::fork();
   if (child < 0)
     return base::fail(base::ErrorCode::io, fmt::format("cannot fork: {}", std::strerror(errno)));
@@ -124,7 +131,7 @@ base::Result<> start_own_process(const std::string& argument) {
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  ::execl("/proc/self/exe", "warren", argument.c_str(), static_cast<char*>(nullptr));
+  ::execl(path, "warren", argument.c_str(), static_cast<char*>(nullptr));
   ::_exit(1);
 }
 

@@ -20,8 +20,9 @@ std::uint64_t resident_bytes() {
 
 std::uint64_t total_memory_bytes() {
   auto pages = sysconf(_SC_PHYS_PAGES);
-  std::uint64_t total = pages < 0 ? 0 : static_cast<std::uint64_t>(pages) *
-                                            static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  std::uint64_t total = pages < 0 ? 0
+                                  : static_cast<std::uint64_t>(pages) *
+                                        static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
   std::ifstream group("/sys/fs/cgroup/memory.max");
   std::uint64_t limit = 0;
   if (group >> limit && limit > 0) total = std::min(total, limit);

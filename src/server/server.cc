@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "base/log.h"
@@ -76,7 +77,7 @@ class Run {
     base::log_info("the node has stopped");
     pid_file_.reset();
     base::set_log_sink(nullptr, base::LogLevel::error);
-    return status_;
+    return std::max(status_, process.exit_status());
   }
 
  private:
@@ -116,8 +117,8 @@ class Run {
         base::log_warning("{}", pid_file.error().text);
     } else {
       bool is_taken = result.error().text.starts_with("the name is registered");
-      status_ = refuse(is_taken ? already_running_text(environment)
-                                : "ERROR: " + result.error().text);
+      status_ =
+          refuse(is_taken ? already_running_text(environment) : "ERROR: " + result.error().text);
       base::log_error("{}", result.error().text);
       return shard.stop();
     }
@@ -172,11 +173,7 @@ int run_server(int argc, char** argv) {
   }
   ::signal(SIGPIPE, SIG_IGN);
   std::unique_ptr<Detachment> detachment;
-  if (is_detached) {
-    fmt::print(stderr, "Warning: PID file not written; -detached was passed.\n");
-    std::fflush(stderr);
-    detachment = Detachment::detach();
-  }
+  if (is_detached) detachment = Detachment::detach();
   return Run(std::move(*settings), std::move(detachment)).run();
 }
 

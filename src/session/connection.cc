@@ -191,14 +191,15 @@ base::Time Connection::deadline() const {
       {state_deadline_, next_send_check_, next_receive_check_, exclusive_queues_.deadline()});
 }
 
-/// We send when half an interval went by in silence; the peer is given up after two whole ones.
+/// We send at the first half interval, and when one went by in silence; the peer is given up after
+/// two whole ones.
 void Connection::check_heartbeat() {
   if (state_ >= State::silent || info_.timeout_s == 0) return;
   if (now_ >= next_receive_check_ && has_missed_heartbeats()) return reset();
   if (now_ < next_send_check_) return;
   next_send_check_ = now_ + interval_of(info_) / 2;
   const std::uint64_t sent = info_.send_oct + talk_.output.size();
-  if (sent == sent_at_check_) write_heartbeat(talk_.output);
+  if (sent == sent_at_check_.value_or(sent)) write_heartbeat(talk_.output);
   sent_at_check_ = info_.send_oct + talk_.output.size();
 }
 

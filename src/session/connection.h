@@ -128,7 +128,7 @@ class Connection {
   base::Time state_deadline_ = base::never;
   base::Time next_send_check_ = base::never;
   base::Time next_receive_check_ = base::never;
-  std::uint64_t sent_at_check_ = 0;
+  std::optional<std::uint64_t> sent_at_check_;
   std::uint64_t received_at_check_ = 0;
   bool missed_one_check_ = false;
   base::Bytes header_;

@@ -22,16 +22,22 @@ bool has_capability(const base::FieldTable& client_properties, std::string_view 
   return flag != nullptr && *flag;
 }
 
-base::FieldTable server_properties(const Environment& environment) {
+/// Clients of 0-8 are offered nothing beyond their protocol.
+base::FieldTable server_capabilities(ProtocolVersion version) {
   base::FieldTable capabilities;
+  if (version.major == 8) return capabilities;
   for (const char* name : {"publisher_confirms", "exchange_exchange_bindings", "basic.nack",
                            "consumer_cancel_notify", "connection.blocked", "consumer_priorities",
                            "authentication_failure_close", "per_consumer_qos", "direct_reply_to"})
     capabilities.add(name, true);
+  return capabilities;
+}
+
+base::FieldTable server_properties(const Environment& environment, ProtocolVersion version) {
   std::string cluster_name(environment.gateway.catalog().global_parameter("cluster_name"));
   if (cluster_name.empty()) cluster_name = environment.gateway.node_name();
   base::FieldTable properties;
-  properties.add("capabilities", std::move(capabilities));
+  properties.add("capabilities", server_capabilities(version));
   properties.add("cluster_name", std::move(cluster_name));
   properties.add("copyright", environment.copyright);
   properties.add("information", environment.information);
@@ -58,7 +64,8 @@ std::uint32_t frame_max_of(std::uint32_t agreed, const Limits& limits) {
 
 void Connection::send_start(ProtocolVersion version) {
   encode_method(talk_.output, 0,
-                ConnectionStart{version.major, version.minor, server_properties(talk_.environment),
+                ConnectionStart{version.major, version.minor,
+                                server_properties(talk_.environment, version),
                                 std::string(mechanisms), "en_US"});
 }
 
@@ -139,7 +146,6 @@ void Connection::on_tune_ok(const ConnectionTuneOk& tune_ok) {
     const base::Duration interval = std::chrono::seconds(tune_ok.heartbeat);
     next_send_check_ = now_ + interval / 2;
     next_receive_check_ = now_ + interval;
-    sent_at_check_ = info_.send_oct + talk_.output.size();
   }
   state_ = State::opening;
 }

@@ -6,6 +6,7 @@ by process id, also when it fails; on failure the nodes' logs are kept and their
 
 import base64
 import contextlib
+import fcntl
 import json
 import os
 import pathlib
@@ -39,22 +40,43 @@ def wait_until(check, seconds=10, what="the condition"):
         time.sleep(0.02)
 
 
-def free_ports(count):
-    """A run of `count` free ports whose inter-node ports (+20000) are free too."""
-    base = 10000 + (os.getpid() * 37) % 8000
-    for first in range(base, base + 20000, count):
-        first = 10000 + (first - 10000) % 14000
-        with contextlib.ExitStack() as stack:
+# Ports for one cluster: AMQP, HTTP and the like from FIRST_PORT on, and 20000 above for the nodes'
+# links; all below the range that the kernel gives to clients.
+FIRST_PORT = 5800
+PORTS_A_SLOT = 20
+SLOTS = 150
+
+
+class PortSlot:
+    """A range of ports that no other journey uses, also of those that run at the same time."""
+
+    def __init__(self):
+        for number in range(SLOTS):
+            self.lock = open(f"{tempfile.gettempdir()}/warren-journey-ports-{number}", "w")
             try:
-                for port in [*range(first, first + count),
-                             *range(first + 20000, first + 20000 + count)]:
+                fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self.first = FIRST_PORT + number * PORTS_A_SLOT
+                if self.is_free():
+                    return
+            except OSError:
+                pass
+            self.lock.close()
+        raise AssertionError("no free ports")
+
+    def is_free(self):
+        with contextlib.ExitStack() as stack:
+            for port in range(self.first, self.first + PORTS_A_SLOT):
+                for each in (port, port + 20000):
                     probe = stack.enter_context(socket.socket())
                     probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                    probe.bind(("127.0.0.1", port))
-                return first
-            except OSError:
-                continue
-    raise AssertionError("no free ports")
+                    try:
+                        probe.bind(("127.0.0.1", each))
+                    except OSError:
+                        return False
+        return True
+
+    def release(self):
+        self.lock.close()
 
 
 class Result:
@@ -198,7 +220,9 @@ class Cluster:
         if conf:
             (self.home / "rabbitmq.conf").write_text(conf)
             self.environment["RABBITMQ_CONFIG_FILE"] = str(self.home / "rabbitmq.conf")
-        first = free_ports(2 * nodes + 3)
+        assert 2 * nodes + 3 <= PORTS_A_SLOT
+        self.slot = PortSlot()
+        first = self.slot.first
         self.nodes = [Node(self, f"{prefix}{i + 1}", first + i, first + nodes + i)
                       for i in range(nodes)]
         self.proxy_port = first + 2 * nodes
@@ -226,6 +250,7 @@ class Cluster:
             deadline = time.monotonic() + 15 * SLOWNESS
             while self.processes_left() and time.monotonic() < deadline:
                 time.sleep(0.02)
+        self.slot.release()
         if self.failed:
             print(f"logs and data of the failed journey: {self.home}")
         else:
@@ -288,18 +313,21 @@ class Cluster:
         self[1].must("set_policy", "act-policy", pattern, definition)
         return self
 
-    def start_haproxy(self):
-        """The balancer of the user documents, with quicker checks."""
-        servers = "\n".join(
-            f"  server {node.name} 127.0.0.1:{node.port} check inter 200 rise 2 fall 2 "
-            "on-marked-down shutdown-sessions" for node in self.nodes)
-        config = self.home / "haproxy.cfg"
-        config.write_text(f"""defaults
+    def start_haproxy(self, *, as_documented=False):
+        """The balancer, with quicker checks than the user document has, or just as it has them."""
+        check = "check inter 5000 rise 2 fall 3" if as_documented else \
+            "check inter 200 rise 2 fall 2 on-marked-down shutdown-sessions"
+        defaults = "" if as_documented else """defaults
   timeout connect 2s
   timeout client 1h
   timeout server 1h
   option redispatch
   retries 3
+"""
+        servers = "\n".join(f"  server {node.name} 127.0.0.1:{node.port} {check}"
+                            for node in self.nodes)
+        config = self.home / "haproxy.cfg"
+        config.write_text(f"""{defaults}
 listen rabbitmq_local_cluster
   bind 127.0.0.1:{self.proxy_port}
   mode tcp

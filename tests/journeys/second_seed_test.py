@@ -115,6 +115,7 @@ class StopAndStart(unittest.TestCase):
             began = time.monotonic()
             second.start()
             print(f"  the last to stop was up after {time.monotonic() - began:.2f} s")
+            first.await_running()
             cluster.await_all()
             self.assertIn("made-last", first.must("list_vhosts").splitlines())
 

@@ -63,17 +63,29 @@ std::uint64_t Ledger::delivered(ChannelId consumer, const broker::Delivery& deli
     if (c != static_cast<char>('a' + number % 26)) return wrong("has another body");
   if (message->is_persistent != delivery.message.is_persistent())
     return wrong("has other properties");
-  if (message->is_settled_durably) return wrong("was settled durably and has come back");
-  if (message->is_delivered && !delivery.redelivered)
+  if (message->is_settled_durably && !world_.is_disturbed())
+    return wrong("was settled durably and has come back");
+  bool may_forget = queues_[delivery.queue].single_in > message->delivered_in;
+  if (message->is_delivered && !delivery.redelivered && !may_forget)
     return wrong("was delivered before and says that it was not");
-  message->is_delivered = true;
   ++delivered_;
   if (!delivery.redelivered) {
+    message->is_delivered = true;
+    message->delivered_in = generation_;
     PublishSeq& last = order_[{consumer, delivery.queue, producer}];
     if (seq <= last) return wrong("came after a later one of its channel");
     last = seq;
   }
   return number;
+}
+
+void Ledger::note_leader(const catalog::Queue& record) {
+  Queue& queue = queues_[record.id];
+  auto [place, is_new] = queue.leaders.emplace(record.epoch, record.leader);
+  if (place->second != record.leader)
+    world_.fail(fmt::format("epoch {} of queue {} has two leaders: {} and {}", record.epoch.value,
+                            record.id.value, place->second, record.leader));
+  if (is_new && record.replicas.size() == 1) queue.single_in = generation_;
 }
 
 void Ledger::settled(QueueId queue, std::uint64_t number) {

@@ -32,6 +32,11 @@ class Ledger {
   /// The broker has said that what was settled is durable.
   void settled_durably(QueueId queue, std::uint64_t message);
 
+  /// A leadership that a node has heard of. One epoch of a queue has one leader.
+  void note_leader(const catalog::Queue& queue);
+  /// A process has ended, and with it what it knew.
+  void note_end_of_process() { ++generation_; }
+
   void note_queue(QueueId queue, bool is_durable) { queues_[queue].is_durable = is_durable; }
   /// Messages of that queue may go for other reasons from now on: no_ack, a purge, a deletion.
   void excuse(QueueId queue) { queues_[queue].is_excused = true; }
@@ -48,14 +53,19 @@ class Ledger {
   struct Message {
     bool is_persistent = false;
     bool is_confirmed = false;
-    bool is_delivered = false;
+    bool is_delivered = false;  ///< as one that was not delivered before
     bool is_settled = false;
     bool is_settled_durably = false;
     bool is_excused = false;
+    std::uint64_t delivered_in = 0;  ///< the generation of its last delivery
   };
   struct Queue {
     bool is_durable = false;
     bool is_excused = false;
+    std::map<catalog::Epoch, catalog::NodeName> leaders;
+    /// The last generation in which a leader began that had the only copy. It knows what was
+    /// delivered from its disk, where that is not synced.
+    std::uint64_t single_in = 0;
     std::map<std::uint64_t, Message> messages;
   };
   struct Publish {
@@ -74,6 +84,7 @@ class Ledger {
 
   World& world_;
   std::uint64_t last_number_ = 0;
+  std::uint64_t generation_ = 1;
   std::size_t confirmed_ = 0;
   std::size_t delivered_ = 0;
   std::map<std::pair<ChannelId, PublishSeq>, Publish> numbers_;

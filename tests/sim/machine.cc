@@ -66,6 +66,9 @@ void Machine::start() {
                                    world_.now());
   if (!node) return world_.fail(fmt::format("{} does not start: {}", name_, node.error().text));
   node_ = std::move(*node);
+  node_->set_change_observer([this](const catalog::Change& change) {
+    if (change_observer_) change_observer_(*this, change);
+  });
   world_.trace("{}: process {} starts, incarnation {}", name_, run_,
                node_->incarnation().value);
   turn();
@@ -124,6 +127,7 @@ void Machine::pause() {
 void Machine::resume() {
   if (!is_paused_) return;
   is_paused_ = false;
+  world_.note_disturbance();
   world_.trace("{}: resumed, {} inputs wait", name_, waiting_.size());
   if (!node_) return;
   // A process that wakes up finds its timers due before it looks at its sockets, or after.

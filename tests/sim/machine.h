@@ -49,6 +49,9 @@ class Machine final : public storage::DiskEvents {
   void power_on();
   void pause();
   void resume();
+  /// Told of each change of the catalog on the machine's node.
+  using ChangeObserver = std::function<void(Machine&, const catalog::Change&)>;
+  void set_change_observer(ChangeObserver observer) { change_observer_ = std::move(observer); }
   /// From now on the disk refuses everything.
   void break_disk();
 
@@ -81,6 +84,7 @@ class Machine final : public storage::DiskEvents {
   base::Time last_turn_{};
   std::uint64_t turns_at_once_ = 0;
   std::deque<Input> waiting_;
+  ChangeObserver change_observer_;
 };
 
 }  // namespace warren::sim

@@ -32,18 +32,19 @@ void Network::add(Machine& one, Machine& other) {
 }
 
 void Network::dispatch(Pair& pair, Direction& direction, Piece piece) {
-  if (pair.is_parted) {
-    direction.held.push_back(std::move(piece));
-    return;
-  }
   direction.last_arrival = std::max(direction.last_arrival, world_.now() + delay());
-  world_.at(direction.last_arrival,
-            [this, &pair, &direction, piece = std::move(piece)]() mutable {
-              if (pair.is_parted)
-                direction.held.push_back(std::move(piece));
-              else
-                arrive(pair, direction, std::move(piece));
-            });
+  piece.arrival = direction.last_arrival;
+  direction.pieces.push_back(std::move(piece));
+  world_.at(direction.last_arrival, [this, &pair, &direction] { deliver(pair, direction); });
+}
+
+void Network::deliver(Pair& pair, Direction& direction) {
+  while (!pair.is_parted && !direction.pieces.empty() &&
+         direction.pieces.front().arrival <= world_.now()) {
+    Piece piece = std::move(direction.pieces.front());
+    direction.pieces.pop_front();
+    arrive(pair, direction, std::move(piece));
+  }
 }
 
 void Network::arrive(Pair& pair, Direction& direction, Piece piece) {
@@ -94,6 +95,7 @@ void Network::hang_up(Machine& by, const catalog::NodeName& peer) {
   if (own.session == 0) return;
   world_.trace("network: {} hangs up on {}", by.name(), peer);
   std::uint64_t session = std::exchange(own.session, 0);
+  world_.note_disturbance();
   dispatch(between, towards(between, *world_.find(peer)), {session, {}, true});
 }
 
@@ -102,7 +104,7 @@ void Network::on_process_gone(Machine& machine, bool is_silent) {
     if (names.first != machine.name() && names.second != machine.name()) continue;
     Direction& own = towards(pair, machine);
     std::uint64_t session = std::exchange(own.session, 0);
-    own.held.clear();
+    std::erase_if(own.pieces, [](const Piece& piece) { return !piece.is_end; });
     own.bytes_under_way = 0;
     pair.is_connecting = false;
     if (session == 0) session = pair.session;
@@ -129,15 +131,17 @@ void Network::rejoin(const catalog::NodeName& one, const catalog::NodeName& othe
   if (!between.is_parted) return;
   world_.trace("network: {} and {} see each other again", one, other);
   between.is_parted = false;
-  for (Direction& direction : between.directions) {
-    std::deque<Piece> held;
-    held.swap(direction.held);
-    for (Piece& piece : held) dispatch(between, direction, std::move(piece));
-  }
+  world_.note_disturbance();
+  for (Direction& direction : between.directions)
+    world_.after(delay(), [this, &between, &direction] { deliver(between, direction); });
 }
 
 bool Network::is_parted(const catalog::NodeName& one, const catalog::NodeName& other) {
   return pair(one, other).is_parted;
+}
+
+bool Network::is_parted() const {
+  return std::ranges::any_of(pairs_, [](const auto& pair) { return pair.second.is_parted; });
 }
 
 void Network::break_link(const catalog::NodeName& one, const catalog::NodeName& other) {
@@ -145,6 +149,7 @@ void Network::break_link(const catalog::NodeName& one, const catalog::NodeName& 
   if (between.session == 0 || between.is_connecting) return;
   world_.trace("network: the link of {} and {} breaks", one, other);
   between.lost.insert(between.session);
+  world_.note_disturbance();
   for (Direction& direction : between.directions)
     dispatch(between, direction, {between.session, {}, true});
 }

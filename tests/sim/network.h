@@ -30,6 +30,8 @@ class Network {
   void part(const catalog::NodeName& one, const catalog::NodeName& other);
   void rejoin(const catalog::NodeName& one, const catalog::NodeName& other);
   bool is_parted(const catalog::NodeName& one, const catalog::NodeName& other);
+  /// Whether any two are.
+  bool is_parted() const;
   /// Breaks the link; it can be made again at once.
   void break_link(const catalog::NodeName& one, const catalog::NodeName& other);
 
@@ -38,6 +40,7 @@ class Network {
     std::uint64_t session = 0;
     base::Bytes bytes;
     bool is_end = false;  ///< the other side has closed
+    base::Time arrival{};
   };
   /// One direction of a pair: what is on its way to `to`.
   struct Direction {
@@ -45,7 +48,7 @@ class Network {
     Machine* to = nullptr;
     std::uint64_t session = 0;  ///< as `to` knows it; 0: no link
     base::Time last_arrival{};
-    std::deque<Piece> held;
+    std::deque<Piece> pieces;  ///< in order; they stay while the pair is parted
     std::size_t bytes_under_way = 0;
   };
   struct Pair {
@@ -60,6 +63,7 @@ class Network {
   static Direction& towards(Pair& pair, const Machine& to);
   base::Duration delay();
   void dispatch(Pair& pair, Direction& direction, Piece piece);
+  void deliver(Pair& pair, Direction& direction);
   void arrive(Pair& pair, Direction& direction, Piece piece);
   void reset(Pair& pair, Direction& direction, std::uint64_t session);
   void look_around(Pair& pair, Direction& direction);

@@ -37,10 +37,9 @@ void Scenario::make_cluster() {
   world_.set_process_observer([this](Machine& machine) {
     for (auto& client : clients_) client->on_process_gone(machine);
   });
-  if (world_.options().is_verbose)
-    world_.set_node_observer([this](Machine& machine) { trace_replicas(machine); });
+  world_.set_node_observer([this](Machine& machine) { on_node_changed(machine); });
   Machine& first = world_.add_machine("n1@sim");
-  first.settings() = settings_;
+  set_up(first);
   first.start();
   if (!world_.run_until([&] { return first.is_serving(); }, seconds(10)))
     return world_.fail("the first node does not start");
@@ -48,6 +47,26 @@ void Scenario::make_cluster() {
     bool is_ram = has_ram_node_ && i == first_nodes_;
     join(fmt::format("n{}@sim", i), is_ram ? catalog::NodeKind::ram : catalog::NodeKind::disc);
   }
+}
+
+void Scenario::set_up(Machine& machine) {
+  machine.settings() = settings_;
+  machine.set_change_observer([this](Machine& changed, const catalog::Change& change) {
+    const auto* added = std::get_if<catalog::QueueAdded>(&change);
+    const auto* placed = std::get_if<catalog::QueuePlaced>(&change);
+    if (!added && !placed) return;
+    const catalog::Queue* queue =
+        changed.node()->catalog().find_queue(added ? added->queue : placed->queue);
+    if (queue) ledger_.note_leader(*queue);
+  });
+}
+
+void Scenario::on_node_changed(Machine& machine) {
+  if (machine.node()->phase() == cluster::NodePhase::running) {
+    for (const auto& [id, queue] : machine.node()->catalog().queues()) ledger_.note_leader(queue);
+  }
+  if (world_.options().is_verbose) trace_replicas(machine);
+  ledger_.note_end_of_process();
 }
 
 void Scenario::join(const catalog::NodeName& name, catalog::NodeKind kind) {
@@ -69,7 +88,7 @@ void Scenario::join(const catalog::NodeName& name, catalog::NodeKind kind) {
   auto go_on = [this, name, facts, accepted] {
     if (!accepted->value_or(false)) return;
     Machine& machine = world_.add_machine(name);
-    machine.settings() = settings_;
+    set_up(machine);
     machine.prepare_joined(facts);
     machine.start();
   };

@@ -44,6 +44,8 @@ class Scenario {
  private:
   void choose();
   void make_cluster();
+  void set_up(Machine& machine);
+  void on_node_changed(Machine& machine);
   void join(const catalog::NodeName& name, catalog::NodeKind kind);
   void make_clients();
   void start_clients();
@@ -58,8 +60,9 @@ class Scenario {
   bool is_everybody_running();
   void settle_down();
   void drain();
-  void check_catalogs();
-  void check_replicas();
+  void check_agreement();
+  std::optional<std::string> find_catalog_difference();
+  std::optional<std::string> find_replica_difference();
   void trace_replicas(Machine& machine);
   void restart_everything();
   bool are_queues_empty();

@@ -6,6 +6,16 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+using Contents = std::map<broker::MessageIndex, std::string>;
+
+std::string difference(const Contents& one, const Contents& other) {
+  std::string text;
+  for (const auto& [index, message] : one)
+    if (auto found = other.find(index); found == other.end() || found->second != message)
+      text += fmt::format(" {}", index.value);
+  return text;
+}
+
 }  // namespace
 
 bool Scenario::is_everybody_running() {
@@ -50,11 +60,12 @@ void Scenario::mend() {
   bool is_whole = world_.run_until(
       [&] {
         for (Machine* machine : world_.machines())
-          if (!machine->is_alive()) machine->set_wanted(true);
+          if (!machine->is_alive()) machine->start();
         return is_everybody_running();
       },
       seconds(90));
-  for (Machine* machine : world_.machines()) trace_replicas(*machine);
+  if (world_.options().is_verbose)
+    for (Machine* machine : world_.machines()) trace_replicas(*machine);
   if (!is_whole && !world_.failure())
     world_.fail("not all nodes run again:" + describe_state());
 }
@@ -77,28 +88,38 @@ void Scenario::settle_down() {
     return world_.fail(text + describe_state());
   }
   world_.run_for(seconds(2));
-  check_catalogs();
-  check_replicas();
+  check_agreement();
 }
 
-void Scenario::check_catalogs() {
+/// Nothing may keep two nodes apart for long: soon there is a moment without a difference.
+void Scenario::check_agreement() {
+  std::optional<std::string> difference;
+  auto agree = [&] {
+    difference = find_catalog_difference();
+    if (!difference) difference = find_replica_difference();
+    return !difference;
+  };
+  base::Time end = world_.now() + seconds(20);
+  while (!agree() && world_.now() < end && !world_.failure()) world_.run_for(milliseconds(20));
+  if (difference) world_.fail(*difference + describe_state());
+}
+
+std::optional<std::string> Scenario::find_catalog_difference() {
   std::string first;
   for (Machine* machine : world_.machines()) {
-    if (!machine->node()) return world_.fail(machine->name() + " is gone again");
+    if (!machine->is_serving()) return machine->name() + " is gone again";
     std::string snapshot = machine->node()->catalog().snapshot();
     if (first.empty()) first = snapshot;
-    if (snapshot != first)
-      return world_.fail("the catalog of " + machine->name() + " is another one");
+    if (snapshot != first) return "the catalog of " + machine->name() + " is another one";
   }
+  return {};
 }
 
 /// What the in-sync replicas of a queue hold must be the same. Transient messages are left out: a
 /// replica that restarts comes back without them.
-void Scenario::check_replicas() {
-  using Contents = std::map<broker::MessageIndex, std::string>;
+std::optional<std::string> Scenario::find_replica_difference() {
   std::map<catalog::QueueId, std::map<catalog::NodeName, Contents>> found;
   for (Machine* machine : world_.machines()) {
-    if (!machine->node()) return world_.fail(machine->name() + " is gone again");
     for (const auto& status : machine->node()->replicas()) {
       Contents& contents = found[status.queue][machine->name()];
       for (const auto& [index, message] : status.messages)
@@ -111,11 +132,14 @@ void Scenario::check_replicas() {
     const Contents& of_leader = replicas[queue.leader];
     for (const auto& member : queue.in_sync) {
       if (replicas[member] == of_leader) continue;
-      world_.fail(fmt::format("queue {} ({}): the replica on {} has {} messages, the leader {} {}",
-                              id.value, queue.name.name, member, replicas[member].size(),
-                              queue.leader, of_leader.size()));
+      return fmt::format("queue {} ({}): the replica on {} has {} messages, the leader {} {}; only "
+                         "there:{}, only here:{}",
+                         id.value, queue.name.name, member, replicas[member].size(), queue.leader,
+                         of_leader.size(), difference(replicas[member], of_leader),
+                         difference(of_leader, replicas[member]));
     }
   }
+  return {};
 }
 
 void Scenario::trace_replicas(Machine& machine) {
@@ -187,8 +211,7 @@ void Scenario::restart_everything() {
   if (!world_.run_until([&] { return is_everybody_running(); }, seconds(60)) && !world_.failure())
     return world_.fail("not all nodes run after a power failure:" + describe_state());
   world_.run_for(seconds(3));
-  check_catalogs();
-  check_replicas();
+  check_agreement();
 }
 
 std::string Scenario::summary() const {

@@ -46,7 +46,15 @@ std::vector<Machine*> World::machines() {
   return all;
 }
 
+bool World::is_disturbed() {
+  if (now() < disturbed_until_ || network_->is_parted()) return true;
+  for (auto& [name, machine] : machines_)
+    if (machine->is_paused()) return true;
+  return false;
+}
+
 void World::on_process_gone(Machine& machine) {
+  note_disturbance();
   if (process_observer_) process_observer_(machine);
 }
 

@@ -73,6 +73,11 @@ class World {
   std::uint64_t trace_hash() const { return hash_; }
   void mix(std::uint64_t number);
 
+  /// Something holds up or breaks what is under way: for a moment things may arrive that were sent
+  /// before others which have arrived already.
+  void note_disturbance() { disturbed_until_ = now() + std::chrono::milliseconds(500); }
+  bool is_disturbed();
+
   /// Something is wrong: the run ends.
   void fail(std::string text);
   const std::optional<std::string>& failure() const { return failure_; }
@@ -87,6 +92,7 @@ class World {
   std::unique_ptr<Network> network_;
   std::function<void(Machine&)> process_observer_;
   std::function<void(Machine&)> node_observer_;
+  base::Time disturbed_until_{};
   std::uint64_t hash_ = 0xCBF29CE484222325ull;
   std::optional<std::string> failure_;
 };
