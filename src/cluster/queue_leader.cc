@@ -30,10 +30,8 @@ std::size_t bytes_of(const QueueEntry& entry) {
 QueueLeader::QueueLeader(QueueContext& context, Replica& replica, Epoch epoch)
     : context_(context), replica_(replica), epoch_(epoch) {
   replica_.apply_all();
-  // A successor can't know what its predecessor delivered last; a queue with one copy does.
-  const catalog::Queue* queue = record();
-  bool is_only_copy = queue && queue->replicas.size() == 1;
-  replica_.queue().mark_redelivered(is_only_copy ? replica_.delivered() : replica_.last());
+  // What was delivered last before a crash may not be on record, and the flag must never be missing.
+  replica_.queue().mark_redelivered(replica_.last());
 }
 
 const catalog::Queue* QueueLeader::record() const {

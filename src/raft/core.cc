@@ -84,7 +84,8 @@ void Core::tick(base::Time now) {
 
 base::Time Core::deadline() const {
   if (!has_started_) return base::Time::min();
-  if (role_ == Role::leader) return heartbeat_deadline_;
+  // A leader without others has nobody to reassure.
+  if (role_ == Role::leader) return progress_.empty() ? base::never : heartbeat_deadline_;
   return may_stand() ? election_deadline_ : base::never;
 }
 
