@@ -1,0 +1,62 @@
+#include <doctest/doctest.h>
+
+#include "cluster/producers.h"
+#include "cluster/queue_entry.h"
+
+using namespace warren::cluster;
+
+namespace {
+
+MessageIndex at(std::uint64_t index) {
+  return {index};
+}
+EpochStart from(std::uint64_t epoch, std::uint64_t start) {
+  return {Epoch{epoch}, at(start)};
+}
+
+}  // namespace
+
+TEST_CASE("two logs of one epoch agree up to the end of the shorter") {
+  CHECK(find_agreement({from(1, 1)}, at(10), {from(1, 1)}, at(7), at(3)) == at(7));
+}
+
+TEST_CASE("entries that an old leader ordered alone are not agreed on") {
+  // Both took 1..5 in epoch 1. One went on under epoch 1, the other under its successor's epoch 2.
+  EpochHistory old_leader{from(1, 1)};
+  EpochHistory successor{from(1, 1), from(2, 6)};
+  CHECK(find_agreement(successor, at(9), old_leader, at(8), at(4)) == at(5));
+}
+
+TEST_CASE("an epoch that the leader never saw ends the agreement before it") {
+  EpochHistory leader{from(1, 1), from(4, 7)};
+  EpochHistory follower{from(1, 1), from(3, 5)};
+  CHECK(find_agreement(leader, at(9), follower, at(8), at(2)) == at(4));
+}
+
+TEST_CASE("a log that is only known above the common mark agrees from there on") {
+  CHECK(find_agreement({from(5, 100)}, at(120), {from(5, 100)}, at(110), at(105)) == at(110));
+  CHECK(find_agreement({}, at(0), {}, at(0), at(0)) == at(0));
+}
+
+TEST_CASE("a publish that comes again after a failover is recognised") {
+  Producers producers;
+  warren::broker::ChannelId one{1}, other{2};
+  producers.note(one, {5});
+  CHECK(producers.has_taken(one, {5}));
+  CHECK(producers.has_taken(one, {4}));
+  CHECK_FALSE(producers.has_taken(one, {6}));
+  CHECK_FALSE(producers.has_taken(other, {1}));
+  Producers copy;
+  copy.assign(producers.marks());
+  CHECK(copy.has_taken(one, {5}));
+}
+
+TEST_CASE("the longest silent producers are forgotten first") {
+  Producers producers;
+  for (std::uint64_t id = 1; id <= Producers::capacity; ++id) producers.note({id}, {1});
+  producers.note({1}, {2});
+  producers.note({Producers::capacity + 1}, {1});
+  CHECK(producers.has_taken({1}, {2}));
+  CHECK_FALSE(producers.has_taken({2}, {1}));
+  CHECK(producers.marks().size() == Producers::capacity);
+}
