@@ -19,6 +19,8 @@ function(warren_test NAME)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
   add_executable(warren_${NAME}_test ${CMAKE_SOURCE_DIR}/cmake/doctest_main.cc ${ARG_SOURCES})
   target_link_libraries(warren_${NAME}_test PRIVATE ${ARG_DEPS})
+  # What is tested is compiled as it ships; the tests themselves need not be fast, but many.
+  target_compile_options(warren_${NAME}_test PRIVATE -O0)
   add_test(NAME ${NAME} COMMAND warren_${NAME}_test
            WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
 endfunction()
