@@ -60,10 +60,12 @@ base::Time Node::Impl::deadline() const {
   base::Time deadline = std::min({metadata_->deadline(), channels_->deadline(), host_->deadline(),
                                   membership_->deadline(), links_deadline()});
   if (phase_ == NodePhase::starting) {
-    deadline = std::min(deadline, started_ + options_.wait_for_members);
+    deadline = std::min(deadline, give_up_at());
     if (facts_.is_forced && !is_forced_)
       deadline = std::min(deadline, now_ + std::chrono::milliseconds(100));
-    if (refused_since_) deadline = std::min(deadline, *refused_since_ + std::chrono::seconds(1));
+    // When that is over and another member accepts this node, only a link's end makes a difference.
+    if (refused_since_ && *refused_since_ + std::chrono::seconds(1) > now_)
+      deadline = std::min(deadline, *refused_since_ + std::chrono::seconds(1));
   }
   if (phase_ == NodePhase::stopping) deadline = std::min(deadline, stop_by_);
   return deadline;

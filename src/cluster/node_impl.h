@@ -99,6 +99,7 @@ class Node::Impl final : public QueueContext {
   void update_members();
   void advance_phase();
   void begin_running();
+  base::Time give_up_at() const;
   void force_if_alone();
   void elect_forced();
   void fail(std::string text);

@@ -57,6 +57,9 @@ void Node::Impl::on_link_down(const NodeName& peer, base::Time now) {
   if (link == links_.end()) return;
   bool was_accepted = link->second.is_accepted;
   links_.erase(link);
+  // A member that refused may only not have known better yet: it is asked again.
+  if (std::ranges::none_of(links_, [](auto& entry) { return entry.second.has_refused; }))
+    refused_since_.reset();
   if (!was_accepted) return;
   base::log_info("node {}: the link to {} is down", options_.name, peer);
   membership_->on_link_down(peer, now);

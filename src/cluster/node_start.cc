@@ -104,6 +104,12 @@ void Node::Impl::begin_running() {
   if (is_forced_) elect_forced();
 }
 
+base::Time Node::Impl::give_up_at() const {
+  // A forced node spends the first moments looking for the others, however short its wait is.
+  base::Duration looking = facts_.is_forced ? look_for_others : base::Duration{};
+  return started_ + options_.wait_for_members + looking;
+}
+
 void Node::Impl::force_if_alone() {
   // The mark only means that the node need not wait. Where the others run it joins them as ever:
   // what they confirmed meanwhile must not be lost.
@@ -164,7 +170,7 @@ void Node::Impl::advance_phase() {
             return link.second.is_accepted && !link.second.has_refused;
           }))
         return fail(refusal_text_);
-      if (now_ >= started_ + options_.wait_for_members) return fail(waiting_text());
+      if (now_ >= give_up_at()) return fail(waiting_text());
       return;
     case NodePhase::stopping: {
       bool has_vote = metadata_->core().configuration().is_voter(options_.name);

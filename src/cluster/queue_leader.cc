@@ -30,7 +30,7 @@ std::size_t bytes_of(const QueueEntry& entry) {
 QueueLeader::QueueLeader(QueueContext& context, Replica& replica, Epoch epoch)
     : context_(context), replica_(replica), epoch_(epoch) {
   replica_.apply_all();
-  // What was delivered last before a crash may not be on record, and the flag must never be missing.
+  // What was delivered last before a crash may not be on record, and the flag must not be missing.
   replica_.queue().mark_redelivered(replica_.last());
 }
 

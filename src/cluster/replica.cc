@@ -332,8 +332,14 @@ void Replica::recover_entries(storage::LogPosition position, base::ByteView payl
   if (!record || record->entries.empty()) return;
   chunks_.push_back({position, record->entries.front().index, record->entries.back().index});
   for (QueueEntry& entry : record->entries) {
-    if (entry.index <= last_) continue;  // written again by a move
-    append(std::move(entry));
+    if (entry.index > last_) {
+      append(std::move(entry));
+      continue;
+    }
+    // Written again by a move. The first record may be gone while a later one is still there.
+    auto place = std::ranges::lower_bound(entries_, entry.index, {}, &QueueEntry::index);
+    bool is_here = place != entries_.end() && place->index == entry.index;
+    if (entry.index > applied_ && !is_here) entries_.insert(place, std::move(entry));
   }
   MessageIndex commit = std::min(record->commit, last_);
   if (commit > commit_) commit_ = commit;
@@ -359,7 +365,8 @@ void Replica::recover_header(base::ByteView payload) {
   delivered_ = record->delivered;
   is_usable_ = record->is_usable;
   producers_.assign(record->producers);
-  for (const EpochStart& start : record->epochs) note_epoch(start.epoch, start.start);
+  // It knows of everything that was written before it; records that are left may not tell all.
+  epochs_ = std::move(record->epochs);
 }
 
 void Replica::finish_recovery() {

@@ -120,7 +120,7 @@ class StopAndStart(unittest.TestCase):
             self.assertIn("made-last", first.must("list_vhosts").splitlines())
 
     def test_a_node_that_was_not_the_last_gives_up_and_names_the_others(self):
-        with pair(conf="mnesia_table_loading_retry_timeout = 2000\n"
+        with pair(conf="mnesia_table_loading_retry_timeout = 4000\n"
                        "mnesia_table_loading_retry_limit = 1\n").start_all().join_all() as cluster:
             first, second = cluster.nodes
             first.stop()

@@ -65,17 +65,20 @@ std::uint64_t Ledger::delivered(ChannelId consumer, const broker::Delivery& deli
     return wrong("has other properties");
   if (message->is_settled_durably && !world_.is_disturbed())
     return wrong("was settled durably and has come back");
-  bool may_forget = queues_[delivery.queue].single_in > message->delivered_in;
-  if (message->is_delivered && !delivery.redelivered && !may_forget)
-    return wrong("was delivered before and says that it was not");
   ++delivered_;
-  if (!delivery.redelivered) {
-    message->is_delivered = true;
-    message->delivered_in = generation_;
-    PublishSeq& last = order_[{consumer, delivery.queue, producer}];
-    if (seq <= last) return wrong("came after a later one of its channel");
-    last = seq;
-  }
+  if (delivery.redelivered) return number;
+
+  // A leader with the only copy delivers before it has synced. What it forgets then is published
+  // again by the channels and comes as new, in the old order.
+  bool is_forgotten =
+      message->is_delivered && queues_[delivery.queue].single_in > message->delivered_in;
+  if (message->is_delivered && !is_forgotten && !world_.is_disturbed())
+    return wrong("was delivered before and says that it was not");
+  message->is_delivered = true;
+  message->delivered_in = generation_;
+  PublishSeq& last = order_[{consumer, delivery.queue, producer}];
+  if (seq <= last && !is_forgotten) return wrong("came after a later one of its channel");
+  last = seq;
   return number;
 }
 
@@ -85,7 +88,7 @@ void Ledger::note_leader(const catalog::Queue& record) {
   if (place->second != record.leader)
     world_.fail(fmt::format("epoch {} of queue {} has two leaders: {} and {}", record.epoch.value,
                             record.id.value, place->second, record.leader));
-  if (is_new && record.replicas.size() == 1) queue.single_in = generation_;
+  if (is_new && record.replicas.size() == 1) queue.single_in = ++generation_;
 }
 
 void Ledger::settled(QueueId queue, std::uint64_t number) {
