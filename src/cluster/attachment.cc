@@ -167,6 +167,7 @@ void Attachment::give_up(const catalog::Queue& queue, Effects& effects) {
 
 void Attachment::on_removed(Effects& effects) {
   is_attached_ = false;
+  attach_again_ = base::Time{};
   // A queue that was deleted on purpose took its messages with it; that counts as taken.
   for (const Unconfirmed& publish : unconfirmed_) effects.confirmed.push_back(publish.seq);
   unconfirmed_.clear();

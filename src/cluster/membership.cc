@@ -65,6 +65,23 @@ bool Membership::has_left(const NodeName& member) const {
          (found->second.is_leaving || found->second.state == PeerState::dead);
 }
 
+/// Whether nobody could agree on anything without this node, as far back as configurations may
+/// still be in force elsewhere: the dead come back with what their disks hold.
+bool Membership::is_in_every_quorum() const {
+  const raft::Core& core = metadata_.core();
+  auto needs_me = [this](const raft::Configuration& configuration) {
+    return configuration.voters.size() <= 2 && configuration.is_voter(self_);
+  };
+  if (!needs_me(core.make_snapshot(core.applied_index(), {}).configuration)) return false;
+  for (auto index = core.applied_index().next(); index <= core.last_index(); index = index.next()) {
+    const raft::Entry& entry = core.log().at(index);
+    if (entry.kind != raft::EntryKind::configuration) continue;
+    auto configuration = raft::decode_configuration(entry.data);
+    if (!configuration || !needs_me(*configuration)) return false;
+  }
+  return true;
+}
+
 void Membership::force_if_other_half_is_dead() {
   // Only a run that was up when the other half died knows all that the two had agreed on. After a
   // restart the other one may have gone on alone and then died, and one that leaves may have lost
@@ -75,7 +92,7 @@ void Membership::force_if_other_half_is_dead() {
   if (core.role() == raft::Role::leader && core.is_configuration_committed()) return;
   if (configuration.voters.size() != 2 || !configuration.is_voter(self_)) return;
   const NodeName& other = configuration.voters[configuration.voters[0] == self_ ? 1 : 0];
-  if (state(other) != PeerState::dead) return;
+  if (state(other) != PeerState::dead || !is_in_every_quorum()) return;
   raft::Configuration alone = configuration;
   alone.voters = {self_};
   alone.learners.push_back(other);

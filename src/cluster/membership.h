@@ -58,6 +58,7 @@ class Membership {
 
   void force_if_other_half_is_dead();
   bool is_up_myself() const;
+  bool is_in_every_quorum() const;
   bool has_left(const NodeName& member) const;
   bool is_run_over(const catalog::Node& node, base::Time now) const;
   bool is_everybody_classified(base::Time now);
