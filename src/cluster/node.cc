@@ -39,6 +39,7 @@ void Node::Impl::on_replaced() {
 }
 
 void Node::Impl::update_members() {
+  are_members_changed_ = true;
   std::vector<NodeName> members;
   for (const auto& [name, node] : catalog().nodes()) members.push_back(name);
   // An empty or partly read catalog is no reason to forget whom to ask.
@@ -74,6 +75,7 @@ base::Time Node::Impl::deadline() const {
 void Node::Impl::work_turn() {
   bool wants_sync = false;
   for (int round = 0; round < max_rounds; ++round) {
+    reconsider_refused();
     membership_->work(now_);
     bool is_busy = !inbox_.empty();
     std::deque<std::pair<NodeName, LinkMessage>> inbox;

@@ -83,6 +83,7 @@ class Node::Impl final : public QueueContext {
     base::Time last_sent;
     bool is_accepted = false;  ///< the peer said hello and is a member
     bool has_refused = false;  ///< it says that this node is no member of its cluster
+    std::optional<Hello> refused_hello;  ///< of a peer that this node did not know as a member
     catalog::Incarnation incarnation;
   };
   struct PendingQuery {
@@ -111,6 +112,8 @@ class Node::Impl final : public QueueContext {
   // node_links.cc
   void on_message(const NodeName& peer, LinkMessage message);
   void on_hello(const NodeName& peer, const Hello& hello);
+  void reconsider_refused();
+  void forget_old_refusals();
   std::optional<std::string> refusal(const NodeName& peer, const Hello& hello) const;
   void on_query(const NodeName& peer, Query query);
   void on_query_reply(const QueryReply& reply);
@@ -124,6 +127,7 @@ class Node::Impl final : public QueueContext {
   base::Time stop_by_ = base::never;
   std::optional<base::Time> refused_since_;
   std::string refusal_text_;
+  bool are_members_changed_ = false;  ///< and refused links are to be looked at again
   bool is_forced_ = false;
   bool is_recovered_state_new_ = false;
   bool is_down_applied_ = false;

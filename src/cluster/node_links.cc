@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "base/log.h"
 #include "cluster/node_impl.h"
@@ -57,9 +58,7 @@ void Node::Impl::on_link_down(const NodeName& peer, base::Time now) {
   if (link == links_.end()) return;
   bool was_accepted = link->second.is_accepted;
   links_.erase(link);
-  // A member that refused may only not have known better yet: it is asked again.
-  if (std::ranges::none_of(links_, [](auto& entry) { return entry.second.has_refused; }))
-    refused_since_.reset();
+  forget_old_refusals();
   if (!was_accepted) return;
   base::log_info("node {}: the link to {} is down", options_.name, peer);
   membership_->on_link_down(peer, now);
@@ -141,12 +140,17 @@ std::optional<std::string> Node::Impl::refusal(const NodeName& peer, const Hello
 
 void Node::Impl::on_hello(const NodeName& peer, const Hello& hello) {
   auto link = links_.find(peer);
-  if (link == links_.end() || link->second.is_accepted) return;
+  if (link == links_.end()) return;
+  if (link->second.is_accepted) {
+    link->second.has_refused = false;  // it knows better now
+    return forget_old_refusals();
+  }
   if (auto text = refusal(peer, hello)) {
     base::log_warning("node {}: {} is refused: it is not a member with its data directory",
                       options_.name, peer);
+    link->second.refused_hello = hello;
     send(peer, HelloRefused{*text});
-    return;  // the other side gives up, or its silence ends the link
+    return;  // the other side gives up, or this one learns that it has joined
   }
   link->second.is_accepted = true;
   link->second.incarnation = hello.incarnation;
@@ -155,6 +159,22 @@ void Node::Impl::on_hello(const NodeName& peer, const Hello& hello) {
   metadata_->on_link_up(peer);
   host_->tick(now_);
   channels_->refresh_all();
+}
+
+void Node::Impl::forget_old_refusals() {
+  // A member that refused may only not have known better yet: it is asked again.
+  if (std::ranges::none_of(links_, [](auto& entry) { return entry.second.has_refused; }))
+    refused_since_.reset();
+}
+
+void Node::Impl::reconsider_refused() {
+  if (!std::exchange(are_members_changed_, false)) return;
+  for (auto& [peer, link] : links_) {
+    if (!link.refused_hello || refusal(peer, *link.refused_hello)) continue;
+    Hello hello = *std::exchange(link.refused_hello, std::nullopt);
+    send(peer, Hello{facts_.uuid, facts_.incarnation});
+    on_hello(peer, hello);
+  }
 }
 
 void Node::Impl::query(const NodeName& peer, base::Bytes request, QueryDone done) {
