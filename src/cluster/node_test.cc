@@ -1,0 +1,109 @@
+#include "cluster/node.h"
+
+#include <doctest/doctest.h>
+
+#include "base/log.h"
+#include "storage/memory_disk.h"
+
+using namespace warren;
+using namespace warren::cluster;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// A node without peers, over a disk in memory. Nothing runs unless a test says so: like the
+/// server, it wakes the node when something comes in or a deadline is reached.
+struct SingleNode final : broker::ChannelEvents {
+  SingleNode() {
+    NodeOptions options;
+    options.name = "rabbit@test";
+    options.first_user.name = "guest";
+    auto started = Node::start(options, disk, base::Random(1), now);
+    REQUIRE(started.has_value());
+    node = std::move(*started);
+    disk.set_events(&disk_done);
+    turn();
+    REQUIRE(node->phase() == NodePhase::running);
+    channel = node->open_channel(*this);
+  }
+
+  void turn() {
+    if (node->deadline() <= now) node->tick(now);
+    for (int i = 0; i < 10; ++i) {
+      node->end_turn(now);
+      disk.run_all();
+    }
+  }
+  /// Time passes; the node is woken for its deadlines only.
+  void pass(base::Duration duration) {
+    base::Time end = now + duration;
+    while (node->deadline() < end) {
+      now = std::max(now, node->deadline());
+      turn();
+    }
+    now = end;
+  }
+  void change(const catalog::Command& command) {
+    node->change(channel, next_request(), command);
+    turn();
+  }
+  catalog::QueueId declare(const std::string& name) {
+    catalog::DeclareQueue command;
+    command.queue.name = {"/", name};
+    command.queue.durable = true;
+    command.queue.leader = node->node_name();
+    change(command);
+    const catalog::Queue* queue = node->catalog().find_queue(command.queue.name);
+    REQUIRE(queue);
+    return queue->id;
+  }
+  broker::RequestId next_request() { return {++requests}; }
+
+  void on_confirmed(std::span<const broker::PublishSeq>) override {}
+  void on_rejected(std::span<const broker::PublishSeq>) override {}
+  void on_delivery(std::string_view, const broker::Delivery&) override {}
+  void on_consumer_cancelled(std::string_view) override {}
+  void on_got(broker::RequestId, base::Result<std::optional<broker::Delivery>> delivery,
+              std::uint64_t) override {
+    if (!delivery) errors.push_back(delivery.error().text);
+    ++answers;
+  }
+  void on_reply(broker::RequestId, base::Result<broker::Reply> reply) override {
+    if (!reply) errors.push_back(reply.error().text);
+    ++answers;
+  }
+  void on_uncongested() override {}
+
+  struct DiskDone final : storage::DiskEvents {
+    explicit DiskDone(SingleNode& to) : to(to) {}
+    void on_disk_done(storage::DiskToken token, base::Result<> result) override {
+      to.node->on_disk_done(token, std::move(result));
+    }
+    SingleNode& to;
+  };
+
+  base::Time now{1h};
+  storage::MemoryDisk disk;
+  DiskDone disk_done{*this};
+  std::unique_ptr<Node> node;
+  broker::ChannelId channel;
+  std::uint64_t requests = 0;
+  int answers = 0;
+  std::vector<std::string> errors;
+};
+
+}  // namespace
+
+TEST_CASE("requests that come after a long silence have their whole time") {
+  SingleNode single;
+  catalog::QueueId queue = single.declare("q");
+  for (int i = 1; i <= 10; ++i) {
+    single.pass(1h);
+    single.node->get(single.channel, single.next_request(), queue, true);
+    single.turn();
+    single.pass(1ms);
+    single.declare("q" + std::to_string(i));
+  }
+  CHECK(single.answers == 1 + 2 * 10);
+  CHECK(single.errors == std::vector<std::string>());
+}
