@@ -6,8 +6,8 @@ namespace warren::base {
 
 using Duration = std::chrono::microseconds;
 
-/// Monotonic time as deterministic code sees it. It comes in from outside with each event: from
-/// the operating system in the server, from a counter in the simulator.
+/// Monotonic time as deterministic code sees it. It comes in from outside: from the operating
+/// system in the server, from a counter in the simulator.
 struct MonotonicClock {
   using rep = Duration::rep;
   using period = Duration::period;
@@ -16,6 +16,13 @@ struct MonotonicClock {
   static constexpr bool is_steady = true;
 };
 using Time = MonotonicClock::time_point;
+
+/// Tells the time to code that is called by others than its timers. It stands still within a turn.
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  virtual Time now() const = 0;
+};
 
 /// "No deadline": later than any time.
 inline constexpr Time never = Time::max();

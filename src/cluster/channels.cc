@@ -13,8 +13,9 @@ constexpr std::size_t max_publish_bytes = 16u << 20;
 
 }  // namespace
 
-Channels::Channels(QueueContext& context, ChannelId first_id, base::Duration request_deadline)
-    : context_(context), next_id_(first_id), request_deadline_(request_deadline) {}
+Channels::Channels(QueueContext& context, const base::Clock& clock, ChannelId first_id,
+                   base::Duration request_deadline)
+    : context_(context), clock_(clock), next_id_(first_id), request_deadline_(request_deadline) {}
 
 ChannelId Channels::open(broker::ChannelEvents& events) {
   ChannelId id = next_id_;
@@ -47,7 +48,7 @@ Attachment& Channels::attachment(ChannelId id, Channel& channel, QueueId queue) 
 
 void Channels::refresh(ChannelId id, Channel& channel, Attachment& attachment) {
   Attachment::Effects effects;
-  attachment.refresh(lease_, now_, effects);
+  attachment.refresh(lease_, clock_.now(), effects);
   carry_out(id, channel, effects);
 }
 
@@ -97,7 +98,7 @@ void Channels::ask(ChannelId id, RequestId request, QueueId queue, QueueRequest 
   Channel* channel = find(id);
   if (!channel) return;
   Attachment& to = attachment(id, *channel, queue);
-  to.ask(request, std::move(what), now_ + request_deadline_);
+  to.ask(request, std::move(what), clock_.now() + request_deadline_);
   refresh(id, *channel, to);
 }
 
@@ -245,7 +246,7 @@ void Channels::on_message(const NodeName&, ToChannel message) {
       events.on_consumer_cancelled(tag);
     });
   } else {
-    attachment.on_not_leading(now_);
+    attachment.on_not_leading(clock_.now());
   }
 }
 
@@ -273,8 +274,8 @@ void Channels::refresh_all() {
     for (auto& [queue, attachment] : channel.attachments) refresh(id, channel, attachment);
 }
 
-void Channels::tick(base::Time now) {
-  now_ = now;
+void Channels::tick() {
+  base::Time now = clock_.now();
   for (auto& [id, channel] : channels_)
     for (auto& [queue, attachment] : channel.attachments) {
       if (attachment.deadline() > now) continue;

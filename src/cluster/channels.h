@@ -16,7 +16,8 @@ namespace warren::cluster {
 class Channels {
  public:
   /// `first_id` is the first of a range of ids that no other node and no other run uses.
-  Channels(QueueContext& context, ChannelId first_id, base::Duration request_deadline);
+  Channels(QueueContext& context, const base::Clock& clock, ChannelId first_id,
+           base::Duration request_deadline);
 
   ChannelId open(broker::ChannelEvents& events);
   void close(ChannelId channel);
@@ -40,7 +41,7 @@ class Channels {
   void on_change(const catalog::Change& change);
   /// Leaders may have come or gone.
   void refresh_all();
-  void tick(base::Time now);
+  void tick();
   base::Time deadline() const;
   /// Tells channels what has gathered; false when there was nothing.
   bool work();
@@ -83,10 +84,10 @@ class Channels {
   void tell_publishes(Channel& channel);
 
   QueueContext& context_;
+  const base::Clock& clock_;
   ChannelId next_id_;
   base::Duration request_deadline_;
   Lease lease_;
-  base::Time now_{};
   std::map<ChannelId, Channel> channels_;
   std::set<ChannelId> touched_;  ///< have confirms to tell, or may have ended
   std::deque<std::pair<ChannelId, Task>> tasks_;

@@ -53,8 +53,8 @@ struct EntriesRecord {
 
 }  // namespace
 
-Metadata::Metadata(NodeName self, storage::Log& log, Events events)
-    : self_(std::move(self)), log_(log), events_(std::move(events)) {}
+Metadata::Metadata(NodeName self, storage::Log& log, const base::Clock& clock, Events events)
+    : self_(std::move(self)), log_(log), clock_(clock), events_(std::move(events)) {}
 
 void Metadata::recover(raft::PersistentState& state, std::uint8_t kind, base::ByteView payload) {
   switch (kind) {
@@ -94,15 +94,13 @@ void Metadata::recover(raft::PersistentState& state, std::uint8_t kind, base::By
 }
 
 base::Result<> Metadata::start(raft::Options options, base::Random random,
-                               raft::PersistentState state, catalog::Incarnation incarnation,
-                               base::Time now) {
+                               raft::PersistentState state, catalog::Incarnation incarnation) {
   TRY(raft::check(state));
   incarnation_ = incarnation;
-  now_ = now;
   hard_ = state.hard;
   if (state.snapshot) restore(state.snapshot->data);
   core_ = std::make_unique<raft::Core>(std::move(options), random, std::move(state));
-  core_->tick(now);
+  core_->tick(clock_.now());
   // The only voter need not wait for an election that nobody else could win.
   const raft::Configuration configuration = core_->configuration();
   if (configuration.voters == std::vector<NodeName>{self_})
@@ -124,13 +122,13 @@ void Metadata::propose(const catalog::Command& command, base::Time deadline, Don
 }
 
 void Metadata::submit(std::uint64_t number, Pending& pending) {
-  pending.send_again = now_ + send_interval;
+  pending.send_again = clock_.now() + send_interval;
   if (is_leader()) {
     LoggedCommand logged{self_, incarnation_, number, pending.command};
     base::Bytes data;
     write_archive(data, logged);
-    if (!core_->propose(std::move(data)))
-      pending.send_again = now_ + std::chrono::milliseconds(20);
+    if (!core().propose(std::move(data)))
+      pending.send_again = clock_.now() + std::chrono::milliseconds(20);
   } else if (core_->leader() && events_.is_linked(*core_->leader())) {
     events_.send(*core_->leader(), Propose{number, pending.command});
   }
@@ -142,7 +140,7 @@ void Metadata::on_propose(const NodeName& from, catalog::Incarnation incarnation
   LoggedCommand logged{from, incarnation, message.number, message.command};
   base::Bytes data;
   write_archive(data, logged);
-  if (auto index = core_->propose(std::move(data)); !index)
+  if (auto index = core().propose(std::move(data)); !index)
     base::log_debug("command from {} not taken: {}", from, index.error().text);
 }
 
@@ -159,17 +157,17 @@ void Metadata::on_raft(const NodeName& from, const RaftFrame& frame) {
     has_refused_generation_ = true;
     return;
   }
-  core_->receive(from, std::move(*message));
+  core().receive(from, std::move(*message));
 }
 
 void Metadata::on_link_up(const NodeName& peer) {
-  core_->peer_reachable(peer);
+  core().peer_reachable(peer);
   if (core_->leader() == peer)
     for (auto& [number, pending] : pending_) submit(number, pending);
 }
 
-void Metadata::tick(base::Time now) {
-  now_ = now;
+void Metadata::tick() {
+  base::Time now = clock_.now();
   core_->tick(now);
   bool has_new_leader = known_leader_ != core_->leader();
   known_leader_ = core_->leader();
@@ -208,7 +206,7 @@ bool Metadata::work(bool& wants_sync) {
     events_.replaced();
   }
   for (const raft::Entry& entry : output.committed) apply(entry);
-  if (known_leader_ != core_->leader()) tick(now_);
+  if (known_leader_ != core_->leader()) tick();
   return true;
 }
 
@@ -241,7 +239,7 @@ void Metadata::write_entries(const std::vector<raft::Entry>& entries) {
 
 void Metadata::on_synced() {
   while (!persisting_.empty() && persisting_.front().position <= log_.synced()) {
-    core_->persisted(persisting_.front().token);
+    core().persisted(persisting_.front().token);
     persisting_.pop_front();
   }
   if (compacting_ && compacting_->position < log_.synced()) {

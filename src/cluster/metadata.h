@@ -36,17 +36,22 @@ class Metadata {
 
   static constexpr storage::StreamId stream{2};
 
-  Metadata(NodeName self, storage::Log& log, Events events);
+  /// `log` and `clock` must outlive it.
+  Metadata(NodeName self, storage::Log& log, const base::Clock& clock, Events events);
 
   /// Recovery: each record of the stream in order. Then `start`.
   static void recover(raft::PersistentState& state, std::uint8_t kind, base::ByteView payload);
   base::Result<> start(raft::Options options, base::Random random, raft::PersistentState state,
-                       catalog::Incarnation incarnation, base::Time now);
+                       catalog::Incarnation incarnation);
   /// Writes a state to an empty log, as if it had come from the core.
   void write_initial(const raft::PersistentState& state);
 
   const catalog::Catalog& catalog() const { return catalog_; }
-  raft::Core& core() { return *core_; }
+  /// The core at the present time.
+  raft::Core& core() {
+    core_->advance(clock_.now());
+    return *core_;
+  }
   const raft::Core& core() const { return *core_; }
   bool is_leader() const { return core_->role() == raft::Role::leader; }
 
@@ -57,9 +62,9 @@ class Metadata {
   void on_raft(const NodeName& from, const RaftFrame& frame);
   void on_propose(const NodeName& from, catalog::Incarnation incarnation, const Propose& message);
   void on_link_up(const NodeName& peer);
-  void on_link_down(const NodeName& peer) { core_->peer_unreachable(peer); }
+  void on_link_down(const NodeName& peer) { core().peer_unreachable(peer); }
 
-  void tick(base::Time now);
+  void tick();
   base::Time deadline() const;
   /// Sends, writes and applies; call until it returns false. `wants_sync` is set when something
   /// has to become durable.
@@ -104,6 +109,7 @@ class Metadata {
 
   NodeName self_;
   storage::Log& log_;
+  const base::Clock& clock_;
   Events events_;
   catalog::Incarnation incarnation_;
   std::unique_ptr<raft::Core> core_;
@@ -113,7 +119,6 @@ class Metadata {
   std::map<std::uint64_t, Pending> pending_;
   std::uint64_t last_number_ = 0;
   std::optional<NodeName> known_leader_;
-  base::Time now_{};
 
   bool has_refused_generation_ = false;
   raft::HardState hard_;  ///< as last written

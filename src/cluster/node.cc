@@ -49,12 +49,11 @@ void Node::Impl::update_members() {
   write_facts(*log_, facts_);
 }
 
-void Node::Impl::tick(base::Time now) {
-  now_ = now;
-  metadata_->tick(now);
-  channels_->tick(now);
-  host_->tick(now);
-  tick_links(now);
+void Node::Impl::tick() {
+  metadata_->tick();
+  channels_->tick();
+  host_->tick(now());
+  tick_links();
 }
 
 base::Time Node::Impl::deadline() const {
@@ -63,9 +62,9 @@ base::Time Node::Impl::deadline() const {
   if (phase_ == NodePhase::starting) {
     deadline = std::min(deadline, give_up_at());
     if (facts_.is_forced && !is_forced_)
-      deadline = std::min(deadline, now_ + std::chrono::milliseconds(100));
+      deadline = std::min(deadline, now() + std::chrono::milliseconds(100));
     // When that is over and another member accepts this node, only a link's end makes a difference.
-    if (refused_since_ && *refused_since_ + std::chrono::seconds(1) > now_)
+    if (refused_since_ && *refused_since_ + std::chrono::seconds(1) > now())
       deadline = std::min(deadline, *refused_since_ + std::chrono::seconds(1));
   }
   if (phase_ == NodePhase::stopping) deadline = std::min(deadline, stop_by_);
@@ -76,7 +75,7 @@ void Node::Impl::work_turn() {
   bool wants_sync = false;
   for (int round = 0; round < max_rounds; ++round) {
     reconsider_refused();
-    membership_->work(now_);
+    membership_->work(now());
     bool is_busy = !inbox_.empty();
     std::deque<std::pair<NodeName, LinkMessage>> inbox;
     inbox.swap(inbox_);
@@ -99,8 +98,7 @@ void Node::Impl::work_turn() {
   log_->flush(wants_sync);
 }
 
-void Node::Impl::end_turn(base::Time now) {
-  now_ = now;
+void Node::Impl::end_turn() {
   if (phase_ == NodePhase::failed || phase_ == NodePhase::stopped) return;
   hand_over_vote();
   work_turn();
@@ -119,8 +117,9 @@ Node::Node(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Node::~Node() = default;
 
 base::Result<std::unique_ptr<Node>> Node::start(NodeOptions options, storage::Disk& disk,
-                                                base::Random random, base::Time now) {
-  auto impl = std::make_unique<Impl>(std::move(options), disk, random, now);
+                                                base::Random random,
+                                                const base::Clock& clock) {
+  auto impl = std::make_unique<Impl>(std::move(options), disk, random, clock);
   TRY(impl->start());
   return std::unique_ptr<Node>(new Node(std::move(impl)));
 }
@@ -131,22 +130,22 @@ const std::string& Node::uuid() const { return impl_->facts_.uuid; }
 catalog::Incarnation Node::incarnation() const { return impl_->facts_.incarnation; }
 catalog::ConnectionId Node::make_connection_id() { return impl_->make_connection_id(); }
 
-void Node::tick(base::Time now) { impl_->tick(now); }
+void Node::tick() { impl_->tick(); }
 base::Time Node::deadline() const { return impl_->deadline(); }
-void Node::end_turn(base::Time now) { impl_->end_turn(now); }
+void Node::end_turn() { impl_->end_turn(); }
 
 std::vector<catalog::NodeName> Node::peers_to_dial() const { return impl_->peers_to_dial(); }
-void Node::on_link_up(const catalog::NodeName& peer, base::Time now) {
-  impl_->on_link_up(peer, now);
+void Node::on_link_up(const catalog::NodeName& peer) {
+  impl_->on_link_up(peer);
 }
-void Node::on_link_bytes(const catalog::NodeName& peer, base::ByteView bytes, base::Time now) {
-  impl_->on_link_bytes(peer, bytes, now);
+void Node::on_link_bytes(const catalog::NodeName& peer, base::ByteView bytes) {
+  impl_->on_link_bytes(peer, bytes);
 }
-void Node::on_link_down(const catalog::NodeName& peer, base::Time now) {
-  impl_->on_link_down(peer, now);
+void Node::on_link_down(const catalog::NodeName& peer) {
+  impl_->on_link_down(peer);
 }
-void Node::on_peer_dead(const catalog::NodeName& peer, base::Time now) {
-  impl_->on_peer_dead(peer, now);
+void Node::on_peer_dead(const catalog::NodeName& peer) {
+  impl_->on_peer_dead(peer);
 }
 std::vector<std::pair<catalog::NodeName, base::Bytes>> Node::take_frames() {
   return impl_->take_frames();
@@ -158,7 +157,7 @@ void Node::set_link_backlog(const catalog::NodeName& peer, std::size_t bytes) {
 void Node::on_disk_done(storage::DiskToken token, base::Result<> result) {
   impl_->on_disk_done(token, std::move(result));
 }
-void Node::request_stop(base::Time now) { impl_->request_stop(now); }
+void Node::request_stop() { impl_->request_stop(); }
 
 void Node::propose(const catalog::Command& command, ProposeDone done) {
   impl_->propose_with_deadline(command, std::move(done));

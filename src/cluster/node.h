@@ -95,9 +95,11 @@ class Node final : public broker::Gateway {
   static base::Result<std::unique_ptr<storage::Log>> prepare_forced_boot(
       storage::Disk& disk, std::vector<catalog::NodeName> forget);
 
-  /// Recovers from the disk; an error names what is wrong with it. The disk must outlive the node.
+  /// Recovers from the disk; an error names what is wrong with it. The disk and the clock must
+  /// outlive the node.
   static base::Result<std::unique_ptr<Node>> start(NodeOptions options, storage::Disk& disk,
-                                                   base::Random random, base::Time now);
+                                                   base::Random random,
+                                                   const base::Clock& clock);
   ~Node() override;
 
   NodePhase phase() const;
@@ -108,19 +110,19 @@ class Node final : public broker::Gateway {
   catalog::ConnectionId make_connection_id();
 
   /// Time. `tick` may be called at any time and must be called when `deadline` is reached.
-  void tick(base::Time now);
+  void tick();
   base::Time deadline() const;
-  void end_turn(base::Time now);
+  void end_turn();
 
   /// Links. Each pair of members shares one authenticated, ordered byte stream, which the member
   /// with the smaller name opens. What is under way when it breaks is lost.
   std::vector<catalog::NodeName> peers_to_dial() const;
-  void on_link_up(const catalog::NodeName& peer, base::Time now);
-  void on_link_bytes(const catalog::NodeName& peer, base::ByteView bytes, base::Time now);
-  void on_link_down(const catalog::NodeName& peer, base::Time now);
+  void on_link_up(const catalog::NodeName& peer);
+  void on_link_bytes(const catalog::NodeName& peer, base::ByteView bytes);
+  void on_link_down(const catalog::NodeName& peer);
   /// Proof that the peer's application does not run: its process is gone (connection refused and
   /// no name in epmd), or the process itself says so. Silence is no proof.
-  void on_peer_dead(const catalog::NodeName& peer, base::Time now);
+  void on_peer_dead(const catalog::NodeName& peer);
   /// What to send since the last call, one byte string per peer.
   std::vector<std::pair<catalog::NodeName, base::Bytes>> take_frames();
   /// Links to cut: silent, or refused.
@@ -131,7 +133,7 @@ class Node final : public broker::Gateway {
   void on_disk_done(storage::DiskToken token, base::Result<> result);
 
   /// Hands over what it leads and leaves the running set; phase becomes stopped.
-  void request_stop(base::Time now);
+  void request_stop();
 
   /// Commands from outside channels (command line, HTTP, joins). `done` is called once.
   void propose(const catalog::Command& command, ProposeDone done);

@@ -3,7 +3,7 @@
 namespace warren::cluster {
 
 void Node::Impl::propose_with_deadline(const catalog::Command& command, ProposeDone done) {
-  metadata_->propose(command, now_ + options_.request_deadline, std::move(done));
+  metadata_->propose(command, now() + options_.request_deadline, std::move(done));
 }
 
 catalog::ConnectionId Node::Impl::make_connection_id() {

@@ -28,7 +28,7 @@ struct RecoveredNode {
 /// work until nothing is left to do in a turn.
 class Node::Impl final : public QueueContext {
  public:
-  Impl(NodeOptions options, storage::Disk& disk, base::Random random, base::Time now);
+  Impl(NodeOptions options, storage::Disk& disk, base::Random random, const base::Clock& clock);
 
   base::Result<> start();
 
@@ -42,21 +42,22 @@ class Node::Impl final : public QueueContext {
   void propose(const catalog::Command& command, Done done) override;
 
   // Time and turns.
-  void tick(base::Time now);
+  void tick();
+  base::Time now() const { return clock_.now(); }
   base::Time deadline() const;
-  void end_turn(base::Time now);
+  void end_turn();
   void on_disk_done(storage::DiskToken token, base::Result<> result);
-  void request_stop(base::Time now);
+  void request_stop();
 
   void propose_with_deadline(const catalog::Command& command, ProposeDone done);
   catalog::ConnectionId make_connection_id();
 
   // Links, in node_links.cc.
   std::vector<NodeName> peers_to_dial() const;
-  void on_link_up(const NodeName& peer, base::Time now);
-  void on_link_bytes(const NodeName& peer, base::ByteView bytes, base::Time now);
-  void on_link_down(const NodeName& peer, base::Time now);
-  void on_peer_dead(const NodeName& peer, base::Time now);
+  void on_link_up(const NodeName& peer);
+  void on_link_bytes(const NodeName& peer, base::ByteView bytes);
+  void on_link_down(const NodeName& peer);
+  void on_peer_dead(const NodeName& peer);
   std::vector<std::pair<NodeName, base::Bytes>> take_frames();
   std::vector<NodeName> take_hang_ups();
   void set_link_backlog(const NodeName& peer, std::size_t bytes);
@@ -117,12 +118,12 @@ class Node::Impl final : public QueueContext {
   std::optional<std::string> refusal(const NodeName& peer, const Hello& hello) const;
   void on_query(const NodeName& peer, Query query);
   void on_query_reply(const QueryReply& reply);
-  void tick_links(base::Time now);
+  void tick_links();
   base::Time links_deadline() const;
 
   storage::Disk& disk_;
   base::Random random_;
-  base::Time now_;
+  const base::Clock& clock_;
   base::Time started_;
   base::Time stop_by_ = base::never;
   std::optional<base::Time> refused_since_;

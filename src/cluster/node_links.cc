@@ -43,17 +43,15 @@ std::vector<NodeName> Node::Impl::peers_to_dial() const {
   return {peers.begin(), peers.end()};
 }
 
-void Node::Impl::on_link_up(const NodeName& peer, base::Time now) {
-  now_ = now;
-  if (links_.contains(peer)) on_link_down(peer, now);
+void Node::Impl::on_link_up(const NodeName& peer) {
+  if (links_.contains(peer)) on_link_down(peer);
   Link& link = links_[peer];
-  link.last_heard = link.last_sent = now;
+  link.last_heard = link.last_sent = now();
   send(peer, Hello{facts_.uuid, facts_.incarnation});
   if (phase_ == NodePhase::stopping) send(peer, Leaving{});
 }
 
-void Node::Impl::on_link_down(const NodeName& peer, base::Time now) {
-  now_ = now;
+void Node::Impl::on_link_down(const NodeName& peer) {
   auto link = links_.find(peer);
   if (link == links_.end()) return;
   bool was_accepted = link->second.is_accepted;
@@ -61,7 +59,7 @@ void Node::Impl::on_link_down(const NodeName& peer, base::Time now) {
   forget_old_refusals();
   if (!was_accepted) return;
   base::log_info("node {}: the link to {} is down", options_.name, peer);
-  membership_->on_link_down(peer, now);
+  membership_->on_link_down(peer, now());
   metadata_->on_link_down(peer);
   host_->on_link_down(peer);
   channels_->refresh_all();
@@ -75,16 +73,14 @@ void Node::Impl::on_link_down(const NodeName& peer, base::Time now) {
     done(base::fail(base::ErrorCode::unavailable, "the link to " + peer + " broke"));
 }
 
-void Node::Impl::on_peer_dead(const NodeName& peer, base::Time now) {
-  now_ = now;
+void Node::Impl::on_peer_dead(const NodeName& peer) {
   if (!links_.contains(peer)) membership_->on_dead(peer);
 }
 
-void Node::Impl::on_link_bytes(const NodeName& peer, base::ByteView bytes, base::Time now) {
-  now_ = now;
+void Node::Impl::on_link_bytes(const NodeName& peer, base::ByteView bytes) {
   auto link = links_.find(peer);
   if (link == links_.end()) return;
-  link->second.last_heard = now;
+  link->second.last_heard = now();
   link->second.parser.feed(bytes);
   // Handling a message may drop the link, so it is looked up again for each.
   while ((link = links_.find(peer)) != links_.end()) {
@@ -93,7 +89,7 @@ void Node::Impl::on_link_bytes(const NodeName& peer, base::ByteView bytes, base:
       base::log_error("node {}: the link from {} is cut: {}", options_.name, peer,
                       message.error().text);
       hang_ups_.push_back(peer);
-      return on_link_down(peer, now);
+      return on_link_down(peer);
     }
     if (!*message) return;
     on_message(peer, std::move(**message));
@@ -103,7 +99,7 @@ void Node::Impl::on_link_bytes(const NodeName& peer, base::ByteView bytes, base:
 void Node::Impl::on_message(const NodeName& peer, LinkMessage message) {
   if (auto* hello = std::get_if<Hello>(&message)) return on_hello(peer, *hello);
   if (auto* refused = std::get_if<HelloRefused>(&message)) {
-    if (!refused_since_) refused_since_ = now_;
+    if (!refused_since_) refused_since_ = now();
     refusal_text_ = refused->text;
     if (auto link = links_.find(peer); link != links_.end()) link->second.has_refused = true;
     return;
@@ -155,9 +151,9 @@ void Node::Impl::on_hello(const NodeName& peer, const Hello& hello) {
   link->second.is_accepted = true;
   link->second.incarnation = hello.incarnation;
   base::log_info("node {}: the link to {} is up", options_.name, peer);
-  membership_->on_linked(peer, hello, now_);
+  membership_->on_linked(peer, hello, now());
   metadata_->on_link_up(peer);
-  host_->tick(now_);
+  host_->tick(now());
   channels_->refresh_all();
 }
 
@@ -181,7 +177,7 @@ void Node::Impl::query(const NodeName& peer, base::Bytes request, QueryDone done
   if (peer != options_.name && !is_linked(peer))
     return done(base::fail(base::ErrorCode::unavailable, "node " + peer + " is not linked"));
   std::uint64_t number = ++last_query_;
-  queries_.emplace(number, PendingQuery{now_ + options_.request_deadline, peer, std::move(done)});
+  queries_.emplace(number, PendingQuery{now() + options_.request_deadline, peer, std::move(done)});
   send(peer, Query{number, std::move(request)});
 }
 
@@ -198,11 +194,11 @@ void Node::Impl::on_query_reply(const QueryReply& reply) {
   done(reply.reply);
 }
 
-void Node::Impl::tick_links(base::Time now) {
+void Node::Impl::tick_links() {
   std::vector<NodeName> silent;
   for (auto& [peer, link] : links_) {
-    if (now >= link.last_heard + options_.link_silence) silent.push_back(peer);
-    if (now >= link.last_sent + options_.link_silence / 4 && link.is_accepted) send(peer, Ping{});
+    if (now() >= link.last_heard + options_.link_silence) silent.push_back(peer);
+    if (now() >= link.last_sent + options_.link_silence / 4 && link.is_accepted) send(peer, Ping{});
   }
   for (const NodeName& peer : silent) {
     base::log_warning("node {}: nothing was heard from {} for {} s; the link is cut",
@@ -210,11 +206,11 @@ void Node::Impl::tick_links(base::Time now) {
                       std::chrono::duration_cast<std::chrono::seconds>(options_.link_silence)
                           .count());
     hang_ups_.push_back(peer);
-    on_link_down(peer, now);
+    on_link_down(peer);
   }
   std::vector<QueryDone> late;
   std::erase_if(queries_, [&](auto& query) {
-    if (query.second.deadline > now) return false;
+    if (query.second.deadline > now()) return false;
     late.push_back(std::move(query.second.done));
     return true;
   });
@@ -237,7 +233,7 @@ std::vector<std::pair<NodeName, base::Bytes>> Node::Impl::take_frames() {
   std::vector<std::pair<NodeName, base::Bytes>> frames;
   for (auto& [peer, link] : links_) {
     if (link.out.empty()) continue;
-    link.last_sent = now_;
+    link.last_sent = now();
     frames.emplace_back(peer, std::move(link.out));
     link.out.clear();
   }

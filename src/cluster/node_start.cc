@@ -17,8 +17,9 @@ std::string make_uuid(base::Random& random) {
 
 }  // namespace
 
-Node::Impl::Impl(NodeOptions options, storage::Disk& disk, base::Random random, base::Time now)
-    : options_(std::move(options)), disk_(disk), random_(random), now_(now), started_(now) {}
+Node::Impl::Impl(NodeOptions options, storage::Disk& disk, base::Random random,
+                 const base::Clock& clock)
+    : options_(std::move(options)), disk_(disk), random_(random), clock_(clock), started_(now()) {}
 
 base::Result<> Node::Impl::start() {
   // Queues are recovered into a host over a log that does not exist yet, so the log is found out
@@ -60,7 +61,7 @@ base::Result<> Node::Impl::make_parts(RecoveredNode recovered) {
   events.replaced = [this] { on_replaced(); };
   events.reset = [] {};
   events.may_change_cluster = [this] { return phase_ == NodePhase::starting; };
-  metadata_ = std::make_unique<Metadata>(options_.name, *log_, std::move(events));
+  metadata_ = std::make_unique<Metadata>(options_.name, *log_, clock_, std::move(events));
   if (is_recovered_state_new_) metadata_->write_initial(recovered.raft);
 
   raft::Options raft_options;
@@ -68,14 +69,13 @@ base::Result<> Node::Impl::make_parts(RecoveredNode recovered) {
   raft_options.election_timeout = options_.election_timeout;
   raft_options.heartbeat_interval = options_.election_timeout / 5;
   TRY(metadata_->start(raft_options, base::Random(random_.next()), std::move(recovered.raft),
-                       facts_.incarnation, now_));
+                       facts_.incarnation));
   membership_ = std::make_unique<Membership>(
       Membership::Options{options_.link_silence, options_.election_timeout}, options_.name,
       facts_.incarnation, *metadata_);
-  channels_ = std::make_unique<Channels>(*this, ChannelId{id_base() + 1},
+  channels_ = std::make_unique<Channels>(*this, clock_, ChannelId{id_base() + 1},
                                          options_.request_deadline);
-  channels_->tick(now_);
-
+  
   write_facts(*log_, facts_);
   if (is_recovered_state_new_) {
     for (const catalog::Command& command : catalog::Catalog::first_commands(options_.first_user))
@@ -114,7 +114,7 @@ void Node::Impl::force_if_alone() {
   // The mark only means that the node need not wait. Where the others run it joins them as ever:
   // what they confirmed meanwhile must not be lost.
   if (!facts_.is_forced || is_forced_) return;
-  if (now_ < started_ + look_for_others && facts_.members.size() > 1) return;
+  if (now() < started_ + look_for_others && facts_.members.size() > 1) return;
   if (metadata_->core().leader()) return;
   is_forced_ = true;
   base::log_warning("forced boot: going on without the other members");
@@ -165,18 +165,18 @@ void Node::Impl::advance_phase() {
     case NodePhase::starting:
       if (is_up) return begin_running();
       force_if_alone();
-      if (refused_since_ && now_ >= *refused_since_ + std::chrono::seconds(1) &&
+      if (refused_since_ && now() >= *refused_since_ + std::chrono::seconds(1) &&
           std::ranges::none_of(links_, [](auto& link) {
             return link.second.is_accepted && !link.second.has_refused;
           }))
         return fail(refusal_text_);
-      if (now_ >= give_up_at()) return fail(waiting_text());
+      if (now() >= give_up_at()) return fail(waiting_text());
       return;
     case NodePhase::stopping: {
       bool has_vote = metadata_->core().configuration().is_voter(options_.name);
       bool is_out = !is_up && !has_vote && log_->is_idle();
       bool is_alone = running_others() == 0 && log_->is_idle();
-      if (!is_out && !is_alone && now_ < stop_by_) return;
+      if (!is_out && !is_alone && now() < stop_by_) return;
       phase_ = NodePhase::stopped;
       base::log_info("node {} has stopped", options_.name);
       return;
@@ -191,12 +191,11 @@ std::size_t Node::Impl::running_others() const {
   }));
 }
 
-void Node::Impl::request_stop(base::Time now) {
-  now_ = now;
+void Node::Impl::request_stop() {
   if (phase_ == NodePhase::stopping || phase_ == NodePhase::stopped) return;
   bool was_running = phase_ == NodePhase::running;
   phase_ = was_running ? NodePhase::stopping : NodePhase::stopped;
-  stop_by_ = now + options_.stop_deadline;
+  stop_by_ = now() + options_.stop_deadline;
   if (!was_running) return;
   base::log_info("node {} is stopping", options_.name);
   for (auto& [peer, link] : links_)

@@ -13,12 +13,12 @@ namespace {
 
 /// A node without peers, over a disk in memory. Nothing runs unless a test says so: like the
 /// server, it wakes the node when something comes in or a deadline is reached.
-struct SingleNode final : broker::ChannelEvents {
+struct SingleNode final : base::Clock, broker::ChannelEvents {
   SingleNode() {
     NodeOptions options;
     options.name = "rabbit@test";
     options.first_user.name = "guest";
-    auto started = Node::start(options, disk, base::Random(1), now);
+    auto started = Node::start(options, disk, base::Random(1), *this);
     REQUIRE(started.has_value());
     node = std::move(*started);
     disk.set_events(&disk_done);
@@ -27,21 +27,22 @@ struct SingleNode final : broker::ChannelEvents {
     channel = node->open_channel(*this);
   }
 
+  base::Time now() const override { return time; }
   void turn() {
-    if (node->deadline() <= now) node->tick(now);
+    if (node->deadline() <= time) node->tick();
     for (int i = 0; i < 10; ++i) {
-      node->end_turn(now);
+      node->end_turn();
       disk.run_all();
     }
   }
   /// Time passes; the node is woken for its deadlines only.
   void pass(base::Duration duration) {
-    base::Time end = now + duration;
+    base::Time end = time + duration;
     while (node->deadline() < end) {
-      now = std::max(now, node->deadline());
+      time = std::max(time, node->deadline());
       turn();
     }
-    now = end;
+    time = end;
   }
   void change(const catalog::Command& command) {
     node->change(channel, next_request(), command);
@@ -82,7 +83,7 @@ struct SingleNode final : broker::ChannelEvents {
     SingleNode& to;
   };
 
-  base::Time now{1h};
+  base::Time time{1h};
   storage::MemoryDisk disk;
   DiskDone disk_done{*this};
   std::unique_ptr<Node> node;

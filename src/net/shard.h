@@ -14,10 +14,10 @@ class Mailbox;
 ///
 /// A turn: wait until something is ready, run the callbacks of all that is ready (each stream
 /// reads at most once), run the end-of-turn hook, then write what streams were given to send.
-class Shard {
+class Shard final : public base::Clock {
  public:
   Shard();
-  ~Shard();
+  ~Shard() override;
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
 
@@ -28,7 +28,7 @@ class Shard {
   void stop();
 
   /// When the current turn began. Outside of `run`: the time now.
-  base::Time now() const;
+  base::Time now() const override;
   /// Called at the end of each turn, before output is written. It may send on streams.
   void set_turn_end(std::function<void()> hook);
 

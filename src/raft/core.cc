@@ -64,7 +64,7 @@ const Configuration& Core::configuration() const {
 }
 
 void Core::tick(base::Time now) {
-  now_ = std::max(now_, now);
+  advance(now);
   if (!has_started_) {
     has_started_ = true;
     arm_election();

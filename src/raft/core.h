@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <set>
@@ -41,6 +42,8 @@ class Core {
   /// `state` must pass check(). Everything in it counts as durable.
   Core(Options options, base::Random random, PersistentState state);
 
+  /// Time goes on, never back. What is due happens in tick().
+  void advance(base::Time now) { now_ = std::max(now_, now); }
   void tick(base::Time now);
   /// When tick() must be called next, at the latest.
   base::Time deadline() const;

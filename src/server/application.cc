@@ -65,7 +65,7 @@ base::Result<> Application::make_node() {
   is_new_ = files.empty();
   TRY_ASSIGN(auto options, node_options());
   TRY_ASSIGN(node_, cluster::Node::start(std::move(options), *disk_, base::Random(random_number()),
-                                         shard_.now()));
+                                         shard_));
   if (query_handler_) node_->set_query_handler(query_handler_);
   const Environment& environment = settings_.environment;
   links_ = std::make_unique<Links>(
@@ -100,7 +100,7 @@ void Application::stop(Done done) {
   base::Time now = shard_.now();
   clients_deadline_ = now + goodbye_patience;
   if (clients_) clients_->shutdown(std::string(shutdown_reason), now);
-  node_->request_stop(now);
+  node_->request_stop();
 }
 
 std::pair<net::Admission, std::string> Application::admission() const {
@@ -125,7 +125,7 @@ bool Application::end_turn(base::Time now) {
   if (!node_) return false;
   for (int round = 0; round < max_rounds && node_; ++round) {
     if (clients_) clients_->flush(now);
-    node_->end_turn(now);
+    node_->end_turn();
     disk_->flush();
     serve_links(now);
     follow_phase(now);
@@ -135,7 +135,7 @@ bool Application::end_turn(base::Time now) {
 }
 
 void Application::tick(base::Time now) {
-  if (node_ && node_->deadline() <= now) node_->tick(now);
+  if (node_ && node_->deadline() <= now) node_->tick();
   if (clients_) clients_->tick(now);
 }
 
@@ -256,16 +256,16 @@ void Application::tear_down() {
 }
 
 void Application::on_link_up(const catalog::NodeName& peer) {
-  if (node_) node_->on_link_up(peer, shard_.now());
+  if (node_) node_->on_link_up(peer);
 }
 void Application::on_link_bytes(const catalog::NodeName& peer, base::ByteView bytes) {
-  if (node_) node_->on_link_bytes(peer, bytes, shard_.now());
+  if (node_) node_->on_link_bytes(peer, bytes);
 }
 void Application::on_link_down(const catalog::NodeName& peer) {
-  if (node_) node_->on_link_down(peer, shard_.now());
+  if (node_) node_->on_link_down(peer);
 }
 void Application::on_peer_dead(const catalog::NodeName& peer) {
-  if (node_) node_->on_peer_dead(peer, shard_.now());
+  if (node_) node_->on_peer_dead(peer);
 }
 void Application::on_disk_done(storage::DiskToken token, base::Result<> result) {
   if (node_) node_->on_disk_done(token, std::move(result));

@@ -63,7 +63,7 @@ void Machine::start() {
   disk_ = std::make_unique<TrialDisk>(files_, world_.options().has_lying_disks);
   disk_->memory().set_events(this);
   auto node = cluster::Node::start(node_options(), *disk_, base::Random(world_.random().next()),
-                                   world_.now());
+                                   world_);
   if (!node) return world_.fail(fmt::format("{} does not start: {}", name_, node.error().text));
   node_ = std::move(*node);
   node_->set_change_observer([this](const catalog::Change& change) {
@@ -79,7 +79,7 @@ void Machine::stop() {
   is_wanted_ = false;
   world_.trace("{}: asked to stop", name_);
   world_.on_process_gone(*this);
-  input(run_, [this](cluster::Node& node) { node.request_stop(world_.now()); });
+  input(run_, [this](cluster::Node& node) { node.request_stop(); });
 }
 
 void Machine::end_process(std::string_view how) {
@@ -132,7 +132,7 @@ void Machine::resume() {
   if (!node_) return;
   // A process that wakes up finds its timers due before it looks at its sockets, or after.
   bool is_tick_first = world_.random().chance(50);
-  if (is_tick_first && node_->deadline() <= world_.now()) node_->tick(world_.now());
+  if (is_tick_first && node_->deadline() <= world_.now()) node_->tick();
   std::deque<Input> waiting;
   waiting.swap(waiting_);
   for (Input& input : waiting) input(*node_);
@@ -151,7 +151,7 @@ void Machine::input(std::uint64_t run, Input input) {
     waiting_.push_back(std::move(input));
     return;
   }
-  if (node_->deadline() <= world_.now()) node_->tick(world_.now());
+  if (node_->deadline() <= world_.now()) node_->tick();
   input(*node_);
   turn();
 }
@@ -165,7 +165,7 @@ void Machine::turn() {
   last_turn_ = world_.now();
   if (++turns_at_once_ > max_turns_at_once)
     return world_.fail(name_ + " works without end at one moment");
-  node_->end_turn(world_.now());
+  node_->end_turn();
   for (auto& [peer, bytes] : node_->take_frames())
     world_.network().send(*this, peer, std::move(bytes));
   for (const auto& peer : node_->take_hang_ups()) world_.network().hang_up(*this, peer);

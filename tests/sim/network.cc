@@ -57,9 +57,9 @@ void Network::arrive(Pair& pair, Direction& direction, Piece piece) {
       return piece.is_end ? void() : reset(pair, direction, piece.session);
     direction.bytes_under_way -= std::min(direction.bytes_under_way, piece.bytes.size());
     if (!piece.is_end)
-      return node.on_link_bytes(direction.from->name(), piece.bytes, world_.now());
+      return node.on_link_bytes(direction.from->name(), piece.bytes);
     direction.session = 0;
-    node.on_link_down(direction.from->name(), world_.now());
+    node.on_link_down(direction.from->name());
   });
 }
 
@@ -179,7 +179,7 @@ void Network::look_around(Pair& pair, Direction& direction) {
   if (!is_reachable && !world_.options().has_false_deaths) return;
   world_.after(delay(), [this, &from, &to, run = from.run()] {
     from.input(run, [this, &to](cluster::Node& node) {
-      node.on_peer_dead(to.name(), world_.now());
+      node.on_peer_dead(to.name());
     });
   });
 }
@@ -195,10 +195,10 @@ void Network::connect(Pair& pair) {
       if (is_last) pair.is_connecting = false;
       direction.to->input(run, [this, &pair, &direction, session](cluster::Node& node) {
         if (direction.session != 0)
-          node.on_link_down(direction.from->name(), world_.now());
+          node.on_link_down(direction.from->name());
         direction.session = session;
         direction.bytes_under_way = 0;
-        node.on_link_up(direction.from->name(), world_.now());
+        node.on_link_up(direction.from->name());
       });
     });
   }

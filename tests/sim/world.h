@@ -28,13 +28,13 @@ struct WorldOptions {
 
 /// What all of one simulated run share: time, chance, the machines and the network between them,
 /// the trace of what happened, and the first thing that went wrong.
-class World {
+class World final : public base::Clock {
  public:
   explicit World(WorldOptions options);
-  ~World();
+  ~World() override;
 
   const WorldOptions& options() const { return options_; }
-  base::Time now() const { return events_.now(); }
+  base::Time now() const override { return events_.now(); }
   base::Random& random() { return random_; }
   /// Between the two, both included.
   base::Duration between(base::Duration least, base::Duration most);
