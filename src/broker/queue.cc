@@ -76,13 +76,16 @@ void Queue::deliver(MessageIndex limit, std::size_t most, std::vector<Outgoing>&
     if (!consumer) return;
     MessageRun::Entry entry = state_->ready.take_first();
     bool no_ack = consumer->subscription.no_ack;
-    out.push_back({.channel = consumer->channel->id,
-                   .consumer_tag = consumer->subscription.consumer_tag,
-                   .index = entry.index,
-                   .redelivered = state_->is_redelivered(entry),
-                   .no_ack = no_ack,
-                   .message = entry.message});
-    if (!no_ack) {
+    Outgoing& outgoing = out.emplace_back();
+    outgoing.channel = consumer->channel->id;
+    outgoing.consumer_tag = consumer->subscription.consumer_tag;
+    outgoing.index = entry.index;
+    outgoing.redelivered = state_->is_redelivered(entry);
+    outgoing.no_ack = no_ack;
+    if (no_ack) {
+      outgoing.message = std::move(entry.message);
+    } else {
+      outgoing.message = entry.message;
       entry.consumer = consumer->number;
       state_->hold(*consumer->channel, std::move(entry));
     }

@@ -43,7 +43,7 @@ class Queue {
  public:
   struct Outgoing {
     ChannelId channel;
-    std::string consumer_tag;
+    std::string_view consumer_tag;  ///< valid until the consumer ends
     MessageIndex index;
     bool redelivered = false;
     bool no_ack = false;  ///< has left the queue for good

@@ -245,7 +245,7 @@ class Pair {
     queue_.deliver({limit}, most, out);
     REQUIRE(out.size() <= most);
     for (const Queue::Outgoing& outgoing : out) {
-      auto consumer = model_.find(outgoing.channel.value, outgoing.consumer_tag);
+      auto consumer = model_.find(outgoing.channel.value, std::string(outgoing.consumer_tag));
       REQUIRE(consumer != model_.consumers.end());
       REQUIRE(model_.is_allowed(*consumer));
       auto first = model_.ready.begin();

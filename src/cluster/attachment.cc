@@ -13,13 +13,22 @@ constexpr base::Duration attach_interval = std::chrono::milliseconds(20);
 }  // namespace
 
 void Attachment::send(QueueRequest request) {
+  flush();
   bool is_first = !std::exchange(has_sent_, true);
   context_.send(leader_, ToQueue{queue_, epoch_, channel_, lease_, is_first, std::move(request)});
 }
 
 void Attachment::publish(PublishSeq seq, const broker::Message& message) {
   unconfirmed_.push_back({seq, message});
-  if (is_attached_) send(PublishTo{seq, message});
+  if (is_attached_) publishes_.publishes.push_back({seq, message});
+}
+
+void Attachment::flush() {
+  // Both are taken out first, because sending comes here again.
+  SettleTo settles = std::exchange(settles_, {});
+  PublishTo publishes = std::exchange(publishes_, {});
+  if (!settles.messages.empty()) send(std::move(settles));
+  if (!publishes.publishes.empty()) send(std::move(publishes));
 }
 
 void Attachment::ask(RequestId request, QueueRequest what, base::Time deadline) {
@@ -40,17 +49,20 @@ void Attachment::limit(std::uint16_t limit) {
   if (is_attached_) send(LimitTo{limit});
 }
 
-void Attachment::settle(Lease lease, std::vector<MessageIndex> messages,
+void Attachment::settle(Lease lease, std::span<const MessageIndex> messages,
                         broker::Outcome outcome) {
   if (!is_current(lease)) {
     has_lost_settles_ = true;
     return;
   }
   has_settled_ = true;
-  send(SettleTo{outcome, std::move(messages)});
+  if (settles_.outcome != outcome) flush();
+  settles_.outcome = outcome;
+  settles_.messages.insert(settles_.messages.end(), messages.begin(), messages.end());
 }
 
 void Attachment::close() {
+  flush();
   is_closing_ = true;
   consumers_.clear();
   asked_.clear();
@@ -61,7 +73,9 @@ bool Attachment::is_idle() const { return unconfirmed_.empty() && asked_.empty()
 
 void Attachment::on_confirmed(const ConfirmedBy& event, Effects& effects) {
   for (PublishSeq seq : event.publishes) {
-    auto publish = std::ranges::lower_bound(unconfirmed_, seq, {}, &Unconfirmed::seq);
+    auto publish = unconfirmed_.begin();
+    if (!unconfirmed_.empty() && publish->seq != seq)
+      publish = std::ranges::lower_bound(unconfirmed_, seq, {}, &Publish::seq);
     if (publish == unconfirmed_.end() || publish->seq != seq) continue;
     effects.confirmed.push_back(seq);
     unconfirmed_.erase(publish);
@@ -80,14 +94,26 @@ bool Attachment::on_answered(RequestId request, bool succeeded) {
   return true;
 }
 
-void Attachment::on_delivered(const std::string& consumer_tag) {
-  auto consumer = consumers_.find(consumer_tag);
-  if (consumer != consumers_.end() && consumer->second.subscription.credit > 0)
-    --consumer->second.subscription.credit;
+void Attachment::on_delivered(const DeliveredBy& event) {
+  std::vector<std::uint32_t> counts(event.consumer_tags.size());
+  for (const DeliveredMessage& message : event.messages) ++counts[message.consumer];
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    auto consumer = consumers_.find(event.consumer_tags[i]);
+    if (consumer == consumers_.end()) continue;
+    std::uint32_t& credit = consumer->second.subscription.credit;
+    credit -= std::min(credit, counts[i]);
+  }
+}
+
+void Attachment::leave() {
+  // What was published is sent again from unconfirmed_; what was settled counts as lost.
+  is_attached_ = false;
+  publishes_ = {};
+  settles_ = {};
 }
 
 void Attachment::on_not_leading(base::Time now) {
-  is_attached_ = false;
+  leave();
   attach_again_ = now + attach_interval;
 }
 
@@ -99,7 +125,7 @@ void Attachment::refresh(Lease& next_lease, base::Time now, Effects& effects) {
   bool is_reachable =
       queue->leader == context_.self() || context_.is_linked(queue->leader);
   if (is_attached_ && is_same && is_reachable) return;
-  is_attached_ = false;
+  leave();
   described_ = "queue '" + queue->name.name + "' in vhost '" + queue->name.vhost + "'";
   if (!catalog::is_queue_running(context_.catalog(), *queue)) {
     attach_again_ = base::Time{};  // the leader's coming up will tell
@@ -132,7 +158,7 @@ void Attachment::attach(const catalog::Queue& queue, Lease lease, Effects& effec
       ++consumer;
     }
   }
-  for (const Unconfirmed& publish : unconfirmed_) send(PublishTo{publish.seq, publish.message});
+  if (!unconfirmed_.empty()) send(PublishTo{{unconfirmed_.begin(), unconfirmed_.end()}});
   for (const auto& [request, asked] : asked_) send(asked.what);
 }
 
@@ -152,7 +178,7 @@ void Attachment::fail_syncs(Effects& effects) {
 }
 
 void Attachment::give_up(const catalog::Queue& queue, Effects& effects) {
-  for (const Unconfirmed& publish : unconfirmed_) effects.rejected.push_back(publish.seq);
+  for (const Publish& publish : unconfirmed_) effects.rejected.push_back(publish.seq);
   unconfirmed_.clear();
   for (const auto& [tag, consumer] : consumers_) effects.cancelled.push_back(tag);
   consumers_.clear();
@@ -166,10 +192,10 @@ void Attachment::give_up(const catalog::Queue& queue, Effects& effects) {
 }
 
 void Attachment::on_removed(Effects& effects) {
-  is_attached_ = false;
+  leave();
   attach_again_ = base::Time{};
   // A queue that was deleted on purpose took its messages with it; that counts as taken.
-  for (const Unconfirmed& publish : unconfirmed_) effects.confirmed.push_back(publish.seq);
+  for (const Publish& publish : unconfirmed_) effects.confirmed.push_back(publish.seq);
   unconfirmed_.clear();
   for (const auto& [tag, consumer] : consumers_) effects.cancelled.push_back(tag);
   consumers_.clear();

@@ -13,6 +13,8 @@ namespace warren::cluster {
 
 /// A channel's side of one queue: what it has asked and published there and what is not answered
 /// yet, so that all of it can be said again to the next leader when one is lost.
+///
+/// Publishes and settlements gather until `flush`, or until something else is said to the queue.
 class Attachment {
  public:
   /// What the attachment tells its channel.
@@ -36,11 +38,14 @@ class Attachment {
   void ask(RequestId request, QueueRequest what, base::Time deadline);
   void grant(const std::string& consumer_tag, std::uint32_t credit);
   void limit(std::uint16_t limit);
-  void settle(Lease lease, std::vector<MessageIndex> messages, broker::Outcome outcome);
+  void settle(Lease lease, std::span<const MessageIndex> messages, broker::Outcome outcome);
+  /// Sends what has gathered.
+  void flush();
   /// The channel ends: what was published still goes to the queue, all else is given up.
   void close();
   bool is_closing() const { return is_closing_; }
   bool is_idle() const;
+  bool is_attached() const { return is_attached_; }
 
   /// An event of the leader under `lease`; false when that lease is over.
   bool is_current(Lease lease) const { return is_attached_ && lease == lease_; }
@@ -48,7 +53,7 @@ class Attachment {
   void on_confirmed(const ConfirmedBy& event, Effects& effects);
   /// Answers of the leader; false when nobody waits for that request (any more).
   bool on_answered(RequestId request, bool succeeded);
-  void on_delivered(const std::string& consumer_tag);
+  void on_delivered(const DeliveredBy& event);
   void on_cancelled(const CancelledBy& event) { consumers_.erase(event.consumer_tag); }
   void on_not_leading(base::Time now);
 
@@ -61,10 +66,6 @@ class Attachment {
   void on_removed(Effects& effects);
 
  private:
-  struct Unconfirmed {
-    PublishSeq seq;
-    broker::Message message;
-  };
   struct Asked {
     QueueRequest what;
     base::Time deadline;
@@ -75,6 +76,7 @@ class Attachment {
 
   void send(QueueRequest request);
   void attach(const catalog::Queue& queue, Lease lease, Effects& effects);
+  void leave();
   void give_up(const catalog::Queue& queue, Effects& effects);
   void fail_syncs(Effects& effects);
 
@@ -93,9 +95,11 @@ class Attachment {
   bool has_lost_settles_ = false; ///< the next sync must fail
   base::Time attach_again_{};
   std::uint16_t limit_ = 0;
-  std::deque<Unconfirmed> unconfirmed_;
+  std::deque<Publish> unconfirmed_;
   std::map<RequestId, Asked> asked_;
   std::map<std::string, Consumer> consumers_;
+  PublishTo publishes_;  ///< to be sent; they are in unconfirmed_ too
+  SettleTo settles_;     ///< to be sent
 };
 
 }  // namespace warren::cluster

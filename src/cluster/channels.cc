@@ -1,6 +1,7 @@
 #include "cluster/channels.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/assert.h"
 
@@ -29,26 +30,50 @@ Channels::Channel* Channels::find(ChannelId channel) {
   return found == channels_.end() ? nullptr : &found->second;
 }
 
+void Channels::touch(ChannelId id, Channel& channel) {
+  if (!std::exchange(channel.is_touched, true)) touched_.push_back(id);
+}
+
 void Channels::close(ChannelId id) {
   Channel* channel = find(id);
   if (!channel) return;
   channel->events = nullptr;
-  for (auto& [queue, attachment] : channel->attachments) attachment.close();
-  touched_.insert(id);
+  for (auto& [queue, place] : channel->places) place.attachment.close();
+  touch(id, *channel);
 }
 
-Attachment& Channels::attachment(ChannelId id, Channel& channel, QueueId queue) {
-  auto [place, is_new] = channel.attachments.try_emplace(queue, context_, id, queue);
+Channels::Place& Channels::place(ChannelId id, Channel& channel, QueueId queue) {
+  auto [found, is_new] = channel.places.try_emplace(queue, Attachment(context_, id, queue));
+  Place& place = found->second;
   if (is_new) {
-    if (channel.limit != 0) place->second.limit(channel.limit);
-    refresh(id, channel, place->second);
+    attached_.emplace(queue, id);
+    if (channel.limit != 0) place.attachment.limit(channel.limit);
+    refresh(id, channel, queue, place);
   }
-  return place->second;
+  return place;
 }
 
-void Channels::refresh(ChannelId id, Channel& channel, Attachment& attachment) {
+void Channels::erase(ChannelId id, Channel& channel, QueueId queue) {
+  channel.places.erase(queue);
+  attached_.erase({queue, id});
+}
+
+void Channels::note_unsent(ChannelId id, QueueId queue, Place& place) {
+  if (!std::exchange(place.is_unsent, true)) unsent_.emplace_back(id, queue);
+}
+
+void Channels::schedule(ChannelId id, QueueId queue, Place& place) {
+  base::Time deadline = place.attachment.deadline();
+  if (deadline >= place.scheduled) return;
+  schedule_.erase({place.scheduled, id, queue});
+  schedule_.emplace(deadline, id, queue);
+  place.scheduled = deadline;
+}
+
+void Channels::refresh(ChannelId id, Channel& channel, QueueId queue, Place& place) {
   Attachment::Effects effects;
-  attachment.refresh(lease_, clock_.now(), effects);
+  place.attachment.refresh(lease_, clock_.now(), effects);
+  schedule(id, queue, place);
   carry_out(id, channel, effects);
 }
 
@@ -56,34 +81,28 @@ void Channels::publish(ChannelId id, PublishSeq seq, const broker::Message& mess
                        std::span<const QueueId> queues) {
   Channel* channel = find(id);
   if (!channel) return;
-  std::size_t bytes = message.encoded().size();
-  channel->publishes[seq] = Publish{queues.size(), bytes, false};
-  channel->publish_bytes += bytes;
-  touched_.insert(id);
   if (queues.empty()) {
-    channel->publishes[seq].waiting = 1;
-    finish_publish(*channel, seq, false);
-    return;
+    channel->confirmed.push_back(seq);
+    return touch(id, *channel);
   }
+  channel->publishes.add(seq, queues.size(), message.encoded().size());
   for (QueueId queue : queues) {
-    Attachment& to = attachment(id, *channel, queue);
-    to.publish(seq, message);
-    refresh(id, *channel, to);
+    Place& to = place(id, *channel, queue);
+    to.attachment.publish(seq, message);
+    if (to.attachment.is_attached())
+      note_unsent(id, queue, to);
+    else
+      refresh(id, *channel, queue, to);
   }
 }
 
 void Channels::finish_publish(Channel& channel, PublishSeq seq, bool rejected) {
-  auto publish = channel.publishes.find(seq);
-  if (publish == channel.publishes.end()) return;
-  publish->second.is_rejected |= rejected;
-  if (--publish->second.waiting > 0) return;
-  channel.publish_bytes -= publish->second.bytes;
-  (publish->second.is_rejected ? channel.rejected : channel.confirmed).push_back(seq);
-  channel.publishes.erase(publish);
+  auto verdict = channel.publishes.finish(seq, rejected);
+  if (verdict) (*verdict ? channel.rejected : channel.confirmed).push_back(seq);
 }
 
 bool Channels::is_over_limit(const Channel& channel) const {
-  return channel.publishes.size() > max_publishes || channel.publish_bytes > max_publish_bytes;
+  return channel.publishes.size() > max_publishes || channel.publishes.bytes() > max_publish_bytes;
 }
 
 bool Channels::is_congested(ChannelId id) const {
@@ -97,9 +116,9 @@ bool Channels::is_congested(ChannelId id) const {
 void Channels::ask(ChannelId id, RequestId request, QueueId queue, QueueRequest what) {
   Channel* channel = find(id);
   if (!channel) return;
-  Attachment& to = attachment(id, *channel, queue);
-  to.ask(request, std::move(what), clock_.now() + request_deadline_);
-  refresh(id, *channel, to);
+  Place& to = place(id, *channel, queue);
+  to.attachment.ask(request, std::move(what), clock_.now() + request_deadline_);
+  refresh(id, *channel, queue, to);
 }
 
 void Channels::subscribe(ChannelId id, RequestId request, QueueId queue,
@@ -124,23 +143,24 @@ void Channels::grant(ChannelId id, std::string_view consumer_tag, std::uint32_t 
   if (!channel) return;
   auto consumer = channel->consumers.find(consumer_tag);
   if (consumer != channel->consumers.end())
-    attachment(id, *channel, consumer->second).grant(std::string(consumer_tag), credit);
+    place(id, *channel, consumer->second).attachment.grant(std::string(consumer_tag), credit);
 }
 
 void Channels::limit_unacknowledged(ChannelId id, std::uint16_t limit) {
   Channel* channel = find(id);
   if (!channel) return;
   channel->limit = limit;
-  for (auto& [queue, attachment] : channel->attachments) attachment.limit(limit);
+  for (auto& [queue, place] : channel->places) place.attachment.limit(limit);
 }
 
 void Channels::settle(ChannelId id, QueueId queue, Lease lease,
                       std::span<const MessageIndex> messages, broker::Outcome outcome) {
   Channel* channel = find(id);
   if (!channel) return;
-  auto attachment = channel->attachments.find(queue);
-  if (attachment == channel->attachments.end()) return;
-  attachment->second.settle(lease, {messages.begin(), messages.end()}, outcome);
+  auto place = channel->places.find(queue);
+  if (place == channel->places.end()) return;
+  place->second.attachment.settle(lease, messages, outcome);
+  note_unsent(id, queue, place->second);
   channel->settled.insert(queue);
 }
 
@@ -178,7 +198,7 @@ void Channels::tell(ChannelId id, Task task) { tasks_.emplace_back(id, std::move
 void Channels::carry_out(ChannelId id, Channel& channel, const Attachment::Effects& effects) {
   for (PublishSeq seq : effects.confirmed) finish_publish(channel, seq, false);
   for (PublishSeq seq : effects.rejected) finish_publish(channel, seq, true);
-  if (!effects.confirmed.empty() || !effects.rejected.empty()) touched_.insert(id);
+  if (!effects.confirmed.empty() || !effects.rejected.empty()) touch(id, channel);
   for (const std::string& tag : effects.cancelled) {
     channel.consumers.erase(tag);
     tell(id, [tag](broker::ChannelEvents& events) { events.on_consumer_cancelled(tag); });
@@ -198,9 +218,9 @@ void Channels::carry_out(ChannelId id, Channel& channel, const Attachment::Effec
 void Channels::on_message(const NodeName&, ToChannel message) {
   Channel* channel = find(message.channel);
   if (!channel) return;
-  auto place = channel->attachments.find(message.queue);
-  if (place == channel->attachments.end()) return;
-  Attachment& attachment = place->second;
+  auto found = channel->places.find(message.queue);
+  if (found == channel->places.end()) return;
+  Attachment& attachment = found->second.attachment;
   ChannelId id = message.channel;
   if (!attachment.is_current(message.lease)) {
     // The answer to a delete comes after the queue is gone, and with it the attachment.
@@ -212,13 +232,7 @@ void Channels::on_message(const NodeName&, ToChannel message) {
     attachment.on_confirmed(*confirmed, effects);
     carry_out(id, *channel, effects);
   } else if (auto* delivered = std::get_if<DeliveredBy>(&message.event)) {
-    attachment.on_delivered(delivered->consumer_tag);
-    broker::Delivery delivery{message.queue, message.lease, delivered->index,
-                              delivered->redelivered, std::move(delivered->message)};
-    tell(id, [tag = std::move(delivered->consumer_tag),
-              delivery = std::move(delivery)](broker::ChannelEvents& events) {
-      events.on_delivery(tag, delivery);
-    });
+    on_delivered(id, attachment, message, *delivered);
   } else if (auto* got = std::get_if<GotFrom>(&message.event)) {
     if (!attachment.on_answered(got->request, true)) return;
     std::optional<broker::Delivery> delivery;
@@ -230,15 +244,7 @@ void Channels::on_message(const NodeName&, ToChannel message) {
       events.on_got(request, delivery, remaining);
     });
   } else if (auto* replied = std::get_if<RepliedBy>(&message.event)) {
-    if (!attachment.on_answered(replied->request, !replied->error)) return;
-    if (replied->error)
-      finish_request(id, *channel, replied->request,
-                     base::fail(*replied->error, replied->error_text));
-    else
-      finish_request(id, *channel, replied->request,
-                     broker::Reply{replied->messages, replied->consumers, {}});
-    if (attachment.is_idle() && !context_.catalog().find_queue(message.queue))
-      channel->attachments.erase(place);
+    on_replied(id, *channel, message.queue, *replied);
   } else if (auto* cancelled = std::get_if<CancelledBy>(&message.event)) {
     attachment.on_cancelled(*cancelled);
     channel->consumers.erase(cancelled->consumer_tag);
@@ -247,7 +253,36 @@ void Channels::on_message(const NodeName&, ToChannel message) {
     });
   } else {
     attachment.on_not_leading(clock_.now());
+    schedule(id, message.queue, found->second);
   }
+}
+
+void Channels::on_delivered(ChannelId id, Attachment& attachment, const ToChannel& message,
+                            DeliveredBy& delivered) {
+  // A member of another make could send what was never written here.
+  std::erase_if(delivered.messages, [&](const DeliveredMessage& each) {
+    return each.consumer >= delivered.consumer_tags.size();
+  });
+  attachment.on_delivered(delivered);
+  tell(id, [queue = message.queue, lease = message.lease,
+            delivered = std::move(delivered)](broker::ChannelEvents& events) mutable {
+    for (DeliveredMessage& each : delivered.messages)
+      events.on_delivery(
+          delivered.consumer_tags[each.consumer],
+          broker::Delivery{queue, lease, each.index, each.redelivered, std::move(each.message)});
+  });
+}
+
+void Channels::on_replied(ChannelId id, Channel& channel, QueueId queue,
+                          const RepliedBy& replied) {
+  Attachment& attachment = channel.places.at(queue).attachment;
+  if (!attachment.on_answered(replied.request, !replied.error)) return;
+  if (replied.error)
+    finish_request(id, channel, replied.request, base::fail(*replied.error, replied.error_text));
+  else
+    finish_request(id, channel, replied.request,
+                   broker::Reply{replied.messages, replied.consumers, {}});
+  if (attachment.is_idle() && !context_.catalog().find_queue(queue)) erase(id, channel, queue);
 }
 
 void Channels::on_change(const catalog::Change& change) {
@@ -260,38 +295,54 @@ void Channels::on_change(const catalog::Change& change) {
     return refresh_all();
   else
     return;
-  for (auto& [id, channel] : channels_) {
-    auto attachment = channel.attachments.find(queue);
-    if (attachment == channel.attachments.end()) continue;
-    refresh(id, channel, attachment->second);
-    if (std::holds_alternative<catalog::QueueRemoved>(change) && attachment->second.is_idle())
-      channel.attachments.erase(attachment);
+  bool is_removed = std::holds_alternative<catalog::QueueRemoved>(change);
+  auto next = attached_.lower_bound({queue, ChannelId{}});
+  while (next != attached_.end() && next->first == queue) {
+    ChannelId id = (next++)->second;
+    Channel& channel = *find(id);
+    Place& place = channel.places.at(queue);
+    refresh(id, channel, queue, place);
+    if (is_removed && place.attachment.is_idle()) erase(id, channel, queue);
   }
 }
 
 void Channels::refresh_all() {
   for (auto& [id, channel] : channels_)
-    for (auto& [queue, attachment] : channel.attachments) refresh(id, channel, attachment);
+    for (auto& [queue, place] : channel.places) refresh(id, channel, queue, place);
 }
 
 void Channels::tick() {
   base::Time now = clock_.now();
-  for (auto& [id, channel] : channels_)
-    for (auto& [queue, attachment] : channel.attachments) {
-      if (attachment.deadline() > now) continue;
-      Attachment::Effects effects;
-      attachment.expire(now, effects);
-      carry_out(id, channel, effects);
-      refresh(id, channel, attachment);
-    }
+  while (!schedule_.empty() && std::get<base::Time>(*schedule_.begin()) <= now) {
+    auto [time, id, queue] = *schedule_.begin();
+    schedule_.erase(schedule_.begin());
+    Channel* channel = find(id);
+    if (!channel) continue;
+    auto found = channel->places.find(queue);
+    if (found == channel->places.end()) continue;
+    found->second.scheduled = base::never;
+    Attachment::Effects effects;
+    found->second.attachment.expire(now, effects);
+    carry_out(id, *channel, effects);
+    refresh(id, *channel, queue, found->second);
+  }
 }
 
 base::Time Channels::deadline() const {
-  base::Time deadline = base::never;
-  for (const auto& [id, channel] : channels_)
-    for (const auto& [queue, attachment] : channel.attachments)
-      deadline = std::min(deadline, attachment.deadline());
-  return deadline;
+  return schedule_.empty() ? base::never : std::get<base::Time>(*schedule_.begin());
+}
+
+bool Channels::flush() {
+  if (unsent_.empty()) return false;
+  for (const auto& [id, queue] : std::exchange(unsent_, {})) {
+    Channel* channel = find(id);
+    if (!channel) continue;
+    auto found = channel->places.find(queue);
+    if (found == channel->places.end()) continue;
+    found->second.is_unsent = false;
+    found->second.attachment.flush();
+  }
+  return true;
 }
 
 void Channels::tell_publishes(Channel& channel) {
@@ -309,16 +360,18 @@ void Channels::tell_publishes(Channel& channel) {
 
 bool Channels::work() {
   if (tasks_.empty() && touched_.empty()) return false;
-  std::set<ChannelId> touched;
-  touched.swap(touched_);
-  for (ChannelId id : touched) {
-    if (Channel* channel = find(id)) tell_publishes(*channel);
-    Channel* channel = find(id);
-    if (channel && !channel->events) {
-      bool is_idle = std::ranges::all_of(channel->attachments,
-                                         [](const auto& entry) { return entry.second.is_idle(); });
-      if (is_idle) channels_.erase(id);
+  for (ChannelId id : std::exchange(touched_, {})) {
+    if (Channel* channel = find(id)) {
+      channel->is_touched = false;
+      tell_publishes(*channel);
     }
+    Channel* channel = find(id);
+    if (!channel || channel->events) continue;
+    bool is_idle = std::ranges::all_of(
+        channel->places, [](const auto& entry) { return entry.second.attachment.is_idle(); });
+    if (!is_idle) continue;
+    for (const auto& [queue, place] : channel->places) attached_.erase({queue, id});
+    channels_.erase(id);
   }
   std::deque<std::pair<ChannelId, Task>> tasks;
   tasks.swap(tasks_);

@@ -6,8 +6,10 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 
 #include "cluster/attachment.h"
+#include "cluster/open_publishes.h"
 
 namespace warren::cluster {
 
@@ -43,25 +45,27 @@ class Channels {
   void refresh_all();
   void tick();
   base::Time deadline() const;
+  /// Sends what channels have gathered for their queues; false when there was nothing.
+  bool flush();
   /// Tells channels what has gathered; false when there was nothing.
   bool work();
 
  private:
-  struct Publish {
-    std::size_t waiting = 0;  ///< queues that have not taken it
-    std::size_t bytes = 0;
-    bool is_rejected = false;
-  };
   struct Sync {
     std::size_t waiting = 0;  ///< queues that have not answered
     std::optional<base::Error> error;
   };
+  struct Place {
+    Attachment attachment;
+    bool is_unsent = false;  ///< listed in unsent_
+    base::Time scheduled = base::never;  ///< its entry in schedule_
+  };
   struct Channel {
     broker::ChannelEvents* events = nullptr;  ///< null once closed
-    std::map<QueueId, Attachment> attachments;
+    std::map<QueueId, Place> places;
     std::map<std::string, QueueId, std::less<>> consumers;
-    std::map<PublishSeq, Publish> publishes;
-    std::size_t publish_bytes = 0;
+    OpenPublishes publishes;
+    bool is_touched = false;  ///< listed in touched_
     bool was_congested = false;
     std::uint16_t limit = 0;
     /// Queues settled to since the last sync.
@@ -73,8 +77,15 @@ class Channels {
   using Task = std::function<void(broker::ChannelEvents&)>;
 
   Channel* find(ChannelId channel);
-  Attachment& attachment(ChannelId id, Channel& channel, QueueId queue);
-  void refresh(ChannelId id, Channel& channel, Attachment& attachment);
+  Place& place(ChannelId id, Channel& channel, QueueId queue);
+  void erase(ChannelId id, Channel& channel, QueueId queue);
+  void touch(ChannelId id, Channel& channel);
+  void note_unsent(ChannelId id, QueueId queue, Place& place);
+  void schedule(ChannelId id, QueueId queue, Place& place);
+  void refresh(ChannelId id, Channel& channel, QueueId queue, Place& place);
+  void on_delivered(ChannelId id, Attachment& attachment, const ToChannel& message,
+                    DeliveredBy& delivered);
+  void on_replied(ChannelId id, Channel& channel, QueueId queue, const RepliedBy& replied);
   void carry_out(ChannelId id, Channel& channel, const Attachment::Effects& effects);
   void finish_publish(Channel& channel, PublishSeq seq, bool rejected);
   void finish_request(ChannelId id, Channel& channel, RequestId request,
@@ -89,7 +100,12 @@ class Channels {
   base::Duration request_deadline_;
   Lease lease_;
   std::map<ChannelId, Channel> channels_;
-  std::set<ChannelId> touched_;  ///< have confirms to tell, or may have ended
+  std::vector<ChannelId> touched_;  ///< have confirms to tell, or may have ended
+  std::vector<std::pair<ChannelId, QueueId>> unsent_;
+  /// Who is attached where, by queue.
+  std::set<std::pair<QueueId, ChannelId>> attached_;
+  /// When to look after an attachment at the latest; one entry each, perhaps too early.
+  std::set<std::tuple<base::Time, ChannelId, QueueId>> schedule_;
   std::deque<std::pair<ChannelId, Task>> tasks_;
 };
 

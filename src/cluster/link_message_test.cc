@@ -30,9 +30,11 @@ std::vector<LinkMessage> samples() {
   all.emplace_back(SnapshotChunk{{1}, {2}, {{{3}, some_message()}}});
   all.emplace_back(SnapshotEnd{{1}, {2}, {3}, {2}, {{{1}, {1}}}, {{{8}, {9}}}});
   all.emplace_back(Append{{1}, {2}, {8}, {7}, {enqueued, settled}});
-  all.emplace_back(ToQueue{{1}, {2}, {3}, {4}, true, PublishTo{{5}, some_message()}});
+  PublishTo publishes{{{{5}, some_message()}, {{6}, some_message()}}};
+  all.emplace_back(ToQueue{{1}, {2}, {3}, {4}, true, publishes});
   all.emplace_back(ToQueue{{1}, {2}, {3}, {4}, false, SubscribeTo{{5}, subscription}});
-  all.emplace_back(ToChannel{{1}, {2}, {3}, DeliveredBy{"tag", {4}, true, some_message()}});
+  DeliveredBy delivered{{"tag"}, {{0, {4}, true, some_message()}}};
+  all.emplace_back(ToChannel{{1}, {2}, {3}, delivered});
   all.emplace_back(
       ToChannel{{1}, {2}, {3}, RepliedBy{{4}, base::ErrorCode::timeout, "late", 1, 2}});
   return all;

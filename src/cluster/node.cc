@@ -76,7 +76,7 @@ void Node::Impl::work_turn() {
   for (int round = 0; round < max_rounds; ++round) {
     reconsider_refused();
     membership_->work(now());
-    bool is_busy = !inbox_.empty();
+    bool is_busy = channels_->flush() || !inbox_.empty();
     std::deque<std::pair<NodeName, LinkMessage>> inbox;
     inbox.swap(inbox_);
     for (auto& [from, message] : inbox) on_message(from, std::move(message));

@@ -75,7 +75,7 @@ base::Result<> Node::Impl::make_parts(RecoveredNode recovered) {
       facts_.incarnation, *metadata_);
   channels_ = std::make_unique<Channels>(*this, clock_, ChannelId{id_base() + 1},
                                          options_.request_deadline);
-  
+
   write_facts(*log_, facts_);
   if (is_recovered_state_new_) {
     for (const catalog::Command& command : catalog::Catalog::first_commands(options_.first_user))

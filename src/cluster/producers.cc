@@ -17,9 +17,9 @@ void Producers::note(broker::ChannelId producer, broker::PublishSeq seq) {
   }
 }
 
-bool Producers::has_taken(broker::ChannelId producer, broker::PublishSeq seq) const {
+broker::PublishSeq Producers::taken_up_to(broker::ChannelId producer) const {
   auto place = places_.find(producer);
-  return place != places_.end() && seq <= place->second->seq;
+  return place == places_.end() ? broker::PublishSeq{} : place->second->seq;
 }
 
 void Producers::assign(const std::vector<ProducerMark>& marks) {

@@ -16,8 +16,8 @@ class Producers {
   static constexpr std::size_t capacity = 10'000;
 
   void note(broker::ChannelId producer, broker::PublishSeq seq);
-  /// Whether that publish, or a later one of the producer, was taken already.
-  bool has_taken(broker::ChannelId producer, broker::PublishSeq seq) const;
+  /// That publish of the producer and all before it were taken already; zero: none.
+  broker::PublishSeq taken_up_to(broker::ChannelId producer) const;
 
   /// From the longest silent to the latest.
   std::vector<ProducerMark> marks() const { return {order_.begin(), order_.end()}; }

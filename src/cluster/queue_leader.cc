@@ -1,6 +1,7 @@
 #include "cluster/queue_leader.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/assert.h"
 #include "base/log.h"
@@ -75,7 +76,7 @@ bool QueueLeader::attach(const NodeName& from, const ToQueue& to) {
   if (is_known && to.lease == attachment->second.lease) return true;
   if (!to.is_first || (is_known && to.lease < attachment->second.lease)) return false;
   if (is_known) drop(to.channel);
-  attachments_[to.channel] = {from, to.lease};
+  attachments_[to.channel] = {from, to.lease, {}};
   return true;
 }
 
@@ -115,21 +116,30 @@ void QueueLeader::order(std::variant<Enqueued, Settled, Delivered, Barrier> what
   context_.wake(replica_.id());
 }
 
-void QueueLeader::handle(const ToQueue& to, const PublishTo& publish) {
-  if (!replica_.producers().has_taken(to.channel, publish.seq)) {
+void QueueLeader::handle(const ToQueue& to, const PublishTo& batch) {
+  PublishSeq taken = replica_.producers().taken_up_to(to.channel);
+  for (const Publish& publish : batch.publishes) {
+    if (publish.seq <= taken) {
+      confirm_again(to, publish.seq);
+      continue;
+    }
     order(Enqueued{to.channel, publish.seq, publish.message});
     replica_.queue().put(replica_.last(), publish.message, false);
-    confirms_.emplace(replica_.last(), PendingConfirm{to.channel, to.lease, publish.seq});
-    return;
+    confirms_.push_back({replica_.last(), to.channel, to.lease, publish.seq});
   }
-  // Sent again after a failover: it is in the log already, perhaps not committed.
+  if (!batch.publishes.empty())
+    replica_.producers().note(to.channel, batch.publishes.back().seq);
+}
+
+/// A publish that was sent again after a failover: it is in the log already, perhaps not committed.
+void QueueLeader::confirm_again(const ToQueue& to, PublishSeq seq) {
   MessageIndex index = replica_.commit();
   for (const QueueEntry& entry : replica_.entries()) {
     const auto* enqueued = std::get_if<Enqueued>(&entry.what);
-    if (enqueued && enqueued->producer == to.channel && enqueued->seq == publish.seq)
-      index = entry.index;
+    if (enqueued && enqueued->producer == to.channel && enqueued->seq == seq) index = entry.index;
   }
-  confirms_.emplace(index, PendingConfirm{to.channel, to.lease, publish.seq});
+  auto place = std::ranges::upper_bound(confirms_, index, {}, &PendingConfirm::index);
+  confirms_.insert(place, {index, to.channel, to.lease, seq});
 }
 
 void QueueLeader::handle(const ToQueue& to, const SubscribeTo& subscribe) {
@@ -335,11 +345,16 @@ void QueueLeader::commit() {
 }
 
 void QueueLeader::confirm() {
+  if (confirms_.empty() || confirms_.front().index > replica_.commit()) return;
   std::map<std::pair<ChannelId, Lease>, std::vector<PublishSeq>> ready;
-  auto end = confirms_.upper_bound(replica_.commit());
-  for (auto confirm = confirms_.begin(); confirm != end; ++confirm)
-    ready[{confirm->second.channel, confirm->second.lease}].push_back(confirm->second.seq);
-  confirms_.erase(confirms_.begin(), end);
+  auto batch = ready.end();
+  while (!confirms_.empty() && confirms_.front().index <= replica_.commit()) {
+    const PendingConfirm& confirm = confirms_.front();
+    std::pair to(confirm.channel, confirm.lease);
+    if (batch == ready.end() || batch->first != to) batch = ready.try_emplace(to).first;
+    batch->second.push_back(confirm.seq);
+    confirms_.pop_front();
+  }
   for (auto& [to, publishes] : ready)
     tell(to.first, to.second, ConfirmedBy{std::move(publishes)});
 }
@@ -354,7 +369,7 @@ void QueueLeader::answer_gets() {
     if (got) {
       if (got->index > replica_.delivered()) order(Delivered{got->index});
       if (get.get.no_ack) settle_for_good({got->index});
-      event.delivery = DeliveredBy{{}, got->index, got->redelivered, std::move(got->message)};
+      event.delivery = DeliveredMessage{0, got->index, got->redelivered, std::move(got->message)};
     }
     tell(get.channel, get.lease, std::move(event));
     gets_.pop_front();
@@ -371,20 +386,43 @@ void QueueLeader::answer_syncs() {
 void QueueLeader::deliver() {
   std::vector<broker::Queue::Outgoing> outgoing;
   replica_.queue().deliver(deliverable(), deliver_at_once, outgoing);
+  if (outgoing.empty()) return;
   if (outgoing.size() == deliver_at_once) context_.wake(replica_.id());
   std::vector<MessageIndex> gone;
   MessageIndex highest = replica_.delivered();
+  std::vector<std::pair<const ChannelId, Attachment>*> receivers;
+  auto receiver = attachments_.end();
   for (broker::Queue::Outgoing& item : outgoing) {
     highest = std::max(highest, item.index);
     if (item.no_ack) gone.push_back(item.index);
-    auto attachment = attachments_.find(item.channel);
-    ASSERT(attachment != attachments_.end());
-    tell(item.channel, attachment->second.lease,
-         DeliveredBy{std::move(item.consumer_tag), item.index, item.redelivered,
-                     std::move(item.message)});
+    if (receiver == attachments_.end() || receiver->first != item.channel)
+      receiver = attachments_.find(item.channel);
+    ASSERT(receiver != attachments_.end());
+    DeliveredBy& delivered = receiver->second.delivered;
+    if (delivered.messages.empty()) receivers.push_back(&*receiver);
+    // Whoever was last in the batch is the likeliest.
+    auto& tags = delivered.consumer_tags;
+    auto tag = std::find(tags.rbegin(), tags.rend(), item.consumer_tag);
+    if (tag == tags.rend()) {
+      tags.emplace_back(item.consumer_tag);
+      tag = tags.rbegin();
+    }
+    auto consumer = static_cast<std::uint32_t>(tags.rend() - tag - 1);
+    delivered.messages.push_back(
+        {consumer, item.index, item.redelivered, std::move(item.message)});
   }
+  tell_deliveries(receivers);
   if (highest > replica_.delivered()) order(Delivered{highest});
   settle_for_good(std::move(gone));
+}
+
+void QueueLeader::tell_deliveries(std::vector<std::pair<const ChannelId, Attachment>*>& receivers) {
+  for (auto* receiver : receivers) {
+    Attachment& attachment = receiver->second;
+    context_.send(attachment.node,
+                  ToChannel{receiver->first, replica_.id(), attachment.lease,
+                            std::exchange(attachment.delivered, {})});
+  }
 }
 
 void QueueLeader::ship_entries(const NodeName& node, Follower& follower) {

@@ -42,6 +42,7 @@ class QueueLeader {
   struct Attachment {
     NodeName node;
     Lease lease;
+    DeliveredBy delivered;  ///< in this turn, not yet told
   };
   /// Whether a proposal has been answered; it outlives the leader that made it.
   struct Proposal {
@@ -61,6 +62,7 @@ class QueueLeader {
     std::shared_ptr<Proposal> proposal;
   };
   struct PendingConfirm {
+    MessageIndex index;
     ChannelId channel;
     Lease lease;
     PublishSeq seq;
@@ -94,6 +96,7 @@ class QueueLeader {
   void drop(ChannelId channel);
   void detach(ChannelId channel);
   void order(std::variant<Enqueued, Settled, Delivered, Barrier> what);
+  void confirm_again(const ToQueue& to, PublishSeq seq);
   void settle_for_good(std::vector<MessageIndex> gone);
   void reply(const ToQueue& to, RequestId request, base::Result<broker::Reply> result);
   void tell(ChannelId channel, Lease lease, QueueEvent event);
@@ -109,6 +112,7 @@ class QueueLeader {
   void answer_gets();
   void answer_syncs();
   void deliver();
+  void tell_deliveries(std::vector<std::pair<const ChannelId, Attachment>*>& receivers);
   void ship();
   void ship_entries(const NodeName& node, Follower& follower);
   void ship_snapshot(const NodeName& node, Follower& follower);
@@ -126,7 +130,7 @@ class QueueLeader {
   std::map<NodeName, Follower> followers_;
   /// Members proposed to leave the in-sync set.
   std::map<NodeName, std::shared_ptr<Proposal>> expelling_;
-  std::multimap<MessageIndex, PendingConfirm> confirms_;
+  std::deque<PendingConfirm> confirms_;  ///< in the order of their indexes
   std::deque<PendingGet> gets_;
   std::multimap<MessageIndex, PendingSync> syncs_;
   bool is_deleting_ = false;

@@ -19,11 +19,17 @@ using broker::RequestId;
 
 // From a channel to a queue's leader.
 
-struct PublishTo {
+struct Publish {
   PublishSeq seq;
   broker::Message message;
   template <typename A>
   void fields(A& a) { a(seq, message); }
+};
+/// What the channel published in a turn, in its order.
+struct PublishTo {
+  std::vector<Publish> publishes;
+  template <typename A>
+  void fields(A& a) { a(publishes); }
 };
 struct SubscribeTo {
   RequestId request;  ///< zero: a subscription that is made again after a failover
@@ -114,17 +120,24 @@ struct ConfirmedBy {
   template <typename A>
   void fields(A& a) { a(publishes); }
 };
-struct DeliveredBy {
-  std::string consumer_tag;
+struct DeliveredMessage {
+  std::uint32_t consumer = 0;  ///< its place in DeliveredBy::consumer_tags
   MessageIndex index;
   bool redelivered = false;
   broker::Message message;
   template <typename A>
-  void fields(A& a) { a(consumer_tag, index, redelivered, message); }
+  void fields(A& a) { a(consumer, index, redelivered, message); }
+};
+/// What the channel's consumers get in a turn, in its order.
+struct DeliveredBy {
+  std::vector<std::string> consumer_tags;
+  std::vector<DeliveredMessage> messages;
+  template <typename A>
+  void fields(A& a) { a(consumer_tags, messages); }
 };
 struct GotFrom {
   RequestId request;
-  std::optional<DeliveredBy> delivery;
+  std::optional<DeliveredMessage> delivery;
   std::uint64_t remaining = 0;
   template <typename A>
   void fields(A& a) { a(request, delivery, remaining); }

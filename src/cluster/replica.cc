@@ -68,9 +68,7 @@ void Replica::append(QueueEntry entry) {
 }
 
 void Replica::append_applied(QueueEntry entry) {
-  if (const auto* enqueued = std::get_if<Enqueued>(&entry.what))
-    producers_.note(enqueued->producer, enqueued->seq);
-  else if (const auto* delivered = std::get_if<Delivered>(&entry.what))
+  if (const auto* delivered = std::get_if<Delivered>(&entry.what))
     delivered_ = std::max(delivered_, delivered->up_to);
   append(std::move(entry));
   applied_ = last_;

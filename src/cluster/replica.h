@@ -35,6 +35,7 @@ class Replica {
   MessageIndex commit() const { return commit_; }
   MessageIndex delivered() const { return delivered_; }
   const EpochHistory& epochs() const { return epochs_; }
+  Producers& producers() { return producers_; }
   const Producers& producers() const { return producers_; }
   broker::Queue& queue() { return queue_; }
   const broker::Queue& queue() const { return queue_; }
@@ -48,7 +49,7 @@ class Replica {
 
   /// Adds an entry with an index above last().
   void append(QueueEntry entry);
-  /// Adds an entry that its leader has applied to queue() already.
+  /// Adds an entry that its leader has applied to queue() and producers() already.
   void append_applied(QueueEntry entry);
   /// Takes the commit mark to `commit`, or to last() if that is less, and applies up to it.
   void apply_committed(MessageIndex commit);
