@@ -1,0 +1,7 @@
+/// jemalloc reads this when the program starts. Few arenas, because few threads allocate; what a
+/// drained backlog leaves goes back to the system within seconds, by a thread of jemalloc's own.
+extern "C" {
+extern const char* malloc_conf;
+const char* malloc_conf =
+    "narenas:2,background_thread:true,dirty_decay_ms:3000,muzzy_decay_ms:0";
+}
