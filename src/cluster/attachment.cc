@@ -74,7 +74,7 @@ bool Attachment::is_idle() const { return unconfirmed_.empty() && asked_.empty()
 void Attachment::on_confirmed(const ConfirmedBy& event, Effects& effects) {
   for (PublishSeq seq : event.publishes) {
     auto publish = unconfirmed_.begin();
-    if (!unconfirmed_.empty() && publish->seq != seq)
+    if (publish != unconfirmed_.end() && publish->seq != seq)
       publish = std::ranges::lower_bound(unconfirmed_, seq, {}, &Publish::seq);
     if (publish == unconfirmed_.end() || publish->seq != seq) continue;
     effects.confirmed.push_back(seq);

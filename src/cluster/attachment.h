@@ -1,11 +1,12 @@
 #pragma once
 
-#include <deque>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "base/ring.h"
 #include "base/time.h"
 #include "cluster/queue_context.h"
 
@@ -95,7 +96,7 @@ class Attachment {
   bool has_lost_settles_ = false; ///< the next sync must fail
   base::Time attach_again_{};
   std::uint16_t limit_ = 0;
-  std::deque<Publish> unconfirmed_;
+  base::Ring<Publish> unconfirmed_;
   std::map<RequestId, Asked> asked_;
   std::map<std::string, Consumer> consumers_;
   PublishTo publishes_;  ///< to be sent; they are in unconfirmed_ too

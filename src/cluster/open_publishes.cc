@@ -7,7 +7,7 @@ namespace warren::cluster {
 void OpenPublishes::add(broker::PublishSeq seq, std::size_t queues, std::size_t bytes) {
   if (publishes_.empty()) first_ = seq;
   ASSERT(queues > 0 && seq.value >= first_.value + publishes_.size());
-  publishes_.resize(seq.value - first_.value);
+  while (first_.value + publishes_.size() < seq.value) publishes_.push_back({});
   publishes_.push_back({queues, bytes, false});
   ++open_;
   bytes_ += bytes;

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <deque>
 #include <optional>
 
+#include "base/ring.h"
 #include "broker/channel.h"
 
 namespace warren::cluster {
@@ -27,7 +27,7 @@ class OpenPublishes {
     bool is_rejected = false;
   };
 
-  std::deque<Publish> publishes_;  ///< of first_ and on, one for each number
+  base::Ring<Publish> publishes_;  ///< of first_ and on, one for each number
   broker::PublishSeq first_;
   std::size_t open_ = 0;
   std::size_t bytes_ = 0;

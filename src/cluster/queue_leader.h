@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/ring.h"
 #include "cluster/queue_context.h"
 #include "cluster/replica.h"
 
@@ -130,7 +131,7 @@ class QueueLeader {
   std::map<NodeName, Follower> followers_;
   /// Members proposed to leave the in-sync set.
   std::map<NodeName, std::shared_ptr<Proposal>> expelling_;
-  std::deque<PendingConfirm> confirms_;  ///< in the order of their indexes
+  base::Ring<PendingConfirm> confirms_;  ///< in the order of their indexes
   std::deque<PendingGet> gets_;
   std::multimap<MessageIndex, PendingSync> syncs_;
   bool is_deleting_ = false;

@@ -1,0 +1,134 @@
+#pragma once
+
+#include <compare>
+#include <cstddef>
+#include <iterator>
+#include <utility>
+#include <vector>
+
+#include "base/assert.h"
+
+namespace warren::base {
+
+/// A queue in one block of memory that is used again and again: pushing at the end and popping at
+/// either end costs O(1) amortised and no allocation while the length stays what it was. The block
+/// shrinks when little of it is in use. T is movable and has a cheap default value, which is what
+/// free places hold. Any change invalidates iterators; popping leaves those of what stays valid
+/// unless the block shrinks.
+template <typename T>
+class Ring {
+  template <typename Owner, typename Value>
+  class Place {
+   public:
+    using value_type = T;
+    using difference_type = std::ptrdiff_t;
+    using reference = Value&;
+    using pointer = Value*;
+    using iterator_category = std::random_access_iterator_tag;
+
+    Place() = default;
+    Place(Owner* owner, std::size_t at) : owner_(owner), at_(at) {}
+    operator Place<const Ring, const T>() const { return {owner_, at_}; }
+
+    std::size_t index() const { return at_; }
+    reference operator*() const { return (*owner_)[at_]; }
+    pointer operator->() const { return &(*owner_)[at_]; }
+    reference operator[](difference_type by) const { return *(*this + by); }
+    Place& operator+=(difference_type by) {
+      at_ += static_cast<std::size_t>(by);
+      return *this;
+    }
+    Place& operator-=(difference_type by) { return *this += -by; }
+    Place& operator++() { return *this += 1; }
+    Place& operator--() { return *this -= 1; }
+    Place operator++(int) { return std::exchange(*this, *this + 1); }
+    Place operator--(int) { return std::exchange(*this, *this - 1); }
+    friend Place operator+(Place place, difference_type by) { return place += by; }
+    friend Place operator+(difference_type by, Place place) { return place += by; }
+    friend Place operator-(Place place, difference_type by) { return place -= by; }
+    friend difference_type operator-(Place one, Place other) {
+      return static_cast<difference_type>(one.at_) - static_cast<difference_type>(other.at_);
+    }
+    friend bool operator==(Place one, Place other) { return one.at_ == other.at_; }
+    friend auto operator<=>(Place one, Place other) { return one.at_ <=> other.at_; }
+
+   private:
+    Owner* owner_ = nullptr;
+    std::size_t at_ = 0;
+  };
+
+ public:
+  using value_type = T;
+  using iterator = Place<Ring, T>;
+  using const_iterator = Place<const Ring, const T>;
+
+  bool empty() const { return size_ == 0; }
+  std::size_t size() const { return size_; }
+  std::size_t capacity() const { return slots_.size(); }
+
+  T& operator[](std::size_t at) { return slots_[(first_ + at) & (slots_.size() - 1)]; }
+  const T& operator[](std::size_t at) const { return slots_[(first_ + at) & (slots_.size() - 1)]; }
+  T& front() { return (*this)[0]; }
+  const T& front() const { return (*this)[0]; }
+  T& back() { return (*this)[size_ - 1]; }
+  const T& back() const { return (*this)[size_ - 1]; }
+
+  iterator begin() { return {this, 0}; }
+  iterator end() { return {this, size_}; }
+  const_iterator begin() const { return {this, 0}; }
+  const_iterator end() const { return {this, size_}; }
+
+  T& push_back(T value) {
+    if (size_ == slots_.size()) resize(slots_.empty() ? least : 2 * slots_.size());
+    ++size_;
+    return back() = std::move(value);
+  }
+  void pop_front() {
+    ASSERT(size_ > 0);
+    front() = T();
+    first_ = (first_ + 1) & (slots_.size() - 1);
+    --size_;
+    shrink();
+  }
+  void pop_back() {
+    ASSERT(size_ > 0);
+    back() = T();
+    --size_;
+    shrink();
+  }
+  /// Before the place `at`; O(n).
+  void insert(const_iterator at, T value) {
+    std::size_t place = at.index();
+    push_back(std::move(value));
+    for (std::size_t i = size_ - 1; i > place; --i) std::swap((*this)[i], (*this)[i - 1]);
+  }
+  /// O(n), but for the first and the last.
+  void erase(const_iterator at) {
+    if (at.index() == 0) return pop_front();
+    for (std::size_t i = at.index(); i + 1 < size_; ++i) (*this)[i] = std::move((*this)[i + 1]);
+    pop_back();
+  }
+  void clear() {
+    slots_ = {};
+    first_ = size_ = 0;
+  }
+
+ private:
+  static constexpr std::size_t least = 4;
+
+  void shrink() {
+    if (slots_.size() > 64 && size_ < slots_.size() / 8) resize(slots_.size() / 4);
+  }
+  void resize(std::size_t capacity) {
+    std::vector<T> slots(capacity);
+    for (std::size_t i = 0; i < size_; ++i) slots[i] = std::move((*this)[i]);
+    slots_ = std::move(slots);
+    first_ = 0;
+  }
+
+  std::vector<T> slots_;  ///< a power of two of them, or none
+  std::size_t first_ = 0;
+  std::size_t size_ = 0;
+};
+
+}  // namespace warren::base
