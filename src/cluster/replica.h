@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/ring.h"
 #include "broker/queue.h"
 #include "cluster/link_message.h"
 #include "cluster/producers.h"
@@ -40,7 +41,7 @@ class Replica {
   broker::Queue& queue() { return queue_; }
   const broker::Queue& queue() const { return queue_; }
   /// In order of their indexes, which may have gaps after a restart.
-  const std::deque<QueueEntry>& entries() const { return entries_; }
+  const base::Ring<QueueEntry>& entries() const { return entries_; }
   /// Entries up to there are not in entries() any more.
   MessageIndex discarded() const { return discarded_; }
   MessageIndex applied() const { return applied_; }
@@ -113,7 +114,7 @@ class Replica {
   storage::StreamId stream_;
 
   broker::Queue queue_;
-  std::deque<QueueEntry> entries_;
+  base::Ring<QueueEntry> entries_;
   MessageIndex discarded_;
   MessageIndex applied_;
   MessageIndex commit_;
