@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli/invocation.h"
+#include "perf/perf.h"
 #include "server/server.h"
 
 namespace {
@@ -21,6 +22,7 @@ int usage() {
       "Usage: warren rabbitmq-server [-detached]\n"
       "       warren rabbitmqctl|rabbitmq-plugins|rabbitmq-diagnostics <command> ...\n"
       "       warren epmd\n"
+      "       warren perf [load|fill|drain|churn|idle|sink|relay] ...\n"
       "Or call it by one of these names.\n",
       stderr);
   return warren::cli::exit_usage;
@@ -29,11 +31,12 @@ int usage() {
 int run(const std::string& name, int argc, char** argv) {
   if (name == "rabbitmq-server") return warren::server::run_server(argc, argv);
   if (name == "epmd") return warren::server::run_epmd(argc, argv);
+  if (name == "warren-perf" || name == "perf") return warren::perf::run_perf(argc, argv);
   if (is_tool(name)) return run_tool(name, {argv + 1, argv + argc});
   // Called by its own name: the first word says what to be.
   if (argc < 2) return usage();
   const std::string word = argv[1];
-  if (word == "rabbitmq-server" || word == "epmd" || is_tool(word))
+  if (word == "rabbitmq-server" || word == "epmd" || word == "perf" || is_tool(word))
     return run(word, argc - 1, argv + 1);
   return usage();
 }

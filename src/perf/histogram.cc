@@ -1,0 +1,39 @@
+#include "perf/histogram.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace warren::perf {
+
+void Histogram::merge(const Histogram& other) {
+  for (std::size_t i = 0; i < bucket_count; ++i) buckets_[i] += other.buckets_[i];
+  count_ += other.count_;
+  highest_ = std::max(highest_, other.highest_);
+}
+
+void Histogram::clear() {
+  std::ranges::fill(buckets_, 0);
+  count_ = 0;
+  highest_ = 0;
+}
+
+std::uint64_t Histogram::end_of(std::size_t bucket) {
+  if (bucket < sub_count) return bucket;
+  const std::size_t shift = bucket / sub_count - 1;
+  const std::uint64_t first = (bucket % sub_count + sub_count) << shift;
+  return first + ((std::uint64_t{1} << shift) - 1);
+}
+
+std::uint64_t Histogram::percentile(double percent) const {
+  if (count_ == 0) return 0;
+  const double exact = std::clamp(percent, 0.0, 100.0) / 100.0 * static_cast<double>(count_);
+  const auto wanted = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(std::ceil(exact)));
+  std::uint64_t seen = 0;
+  for (std::size_t i = 0; i < bucket_count; ++i) {
+    seen += buckets_[i];
+    if (seen >= wanted) return std::min(end_of(i), highest_);
+  }
+  return highest_;
+}
+
+}  // namespace warren::perf
