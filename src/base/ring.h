@@ -11,8 +11,8 @@
 namespace warren::base {
 
 /// A queue in one block of memory that is used again and again: pushing at the end and popping at
-/// either end costs O(1) amortised and no allocation while the length stays what it was. The block
-/// shrinks when little of it is in use. T is movable and has a cheap default value, which is what
+/// either end costs O(1) amortised and no allocation while the greatest length stays what it was. A
+/// large block shrinks when little of it is in use, a small one when that lasts. T is movable and has a cheap default value, which is what
 /// free places hold. Any change invalidates iterators; popping leaves those of what stays valid
 /// unless the block shrinks.
 template <typename T>
@@ -80,7 +80,7 @@ class Ring {
 
   T& push_back(T value) {
     if (size_ == slots_.size()) resize(slots_.empty() ? least : 2 * slots_.size());
-    ++size_;
+    if (++size_ > slots_.size() / 2) low_pops_ = 0;
     return back() = std::move(value);
   }
   void pop_front() {
@@ -115,20 +115,26 @@ class Ring {
 
  private:
   static constexpr std::size_t least = 4;
+  static constexpr std::size_t large_bytes = 256 * 1024;
 
   void shrink() {
-    if (slots_.size() > 64 && size_ < slots_.size() / 8) resize(slots_.size() / 4);
+    if (slots_.size() <= 64 || size_ >= slots_.size() / 8) return;
+    // A ring that is filled and emptied in each turn keeps its block.
+    bool is_large = slots_.size() * sizeof(T) > large_bytes;
+    if (is_large || ++low_pops_ > 2 * slots_.size()) resize(slots_.size() / 4);
   }
   void resize(std::size_t capacity) {
     std::vector<T> slots(capacity);
     for (std::size_t i = 0; i < size_; ++i) slots[i] = std::move((*this)[i]);
     slots_ = std::move(slots);
     first_ = 0;
+    low_pops_ = 0;
   }
 
   std::vector<T> slots_;  ///< a power of two of them, or none
   std::size_t first_ = 0;
   std::size_t size_ = 0;
+  std::size_t low_pops_ = 0;  ///< while less than an eighth was in use
 };
 
 }  // namespace warren::base

@@ -72,6 +72,7 @@ void Attachment::close() {
 bool Attachment::is_idle() const { return unconfirmed_.empty() && asked_.empty(); }
 
 void Attachment::on_confirmed(const ConfirmedBy& event, Effects& effects) {
+  effects.confirmed.reserve(event.publishes.size());
   for (PublishSeq seq : event.publishes) {
     auto publish = unconfirmed_.begin();
     if (publish != unconfirmed_.end() && publish->seq != seq)
