@@ -11,10 +11,10 @@
 namespace warren::base {
 
 /// A queue in one block of memory that is used again and again: pushing at the end and popping at
-/// either end costs O(1) amortised and no allocation while the greatest length stays what it was. A
-/// large block shrinks when little of it is in use, a small one when that lasts. T is movable and has a cheap default value, which is what
-/// free places hold. Any change invalidates iterators; popping leaves those of what stays valid
-/// unless the block shrinks.
+/// either end costs O(1) amortised and no allocation while the greatest length stays what it was.
+/// A large block shrinks when little of it is in use, a small one when that lasts. T is movable and
+/// has a cheap default value, which is what free places hold. Any change invalidates iterators;
+/// popping leaves those of what stays valid unless the block shrinks.
 template <typename T>
 class Ring {
   template <typename Owner, typename Value>
