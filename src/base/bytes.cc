@@ -18,18 +18,7 @@ void ByteWriter::long_string(ByteView bytes) {
 
 void ByteWriter::patch_u32(std::size_t offset, std::uint32_t value) {
   ASSERT(offset + 4 <= out_.size());
-  for (std::size_t i = 0; i < 4; ++i)
-    out_[offset + i] = static_cast<char>(value >> (8 * (3 - i)));
-}
-
-ByteView ByteReader::raw(std::size_t size) {
-  if (size > rest_.size()) {
-    fail();
-    return {};
-  }
-  ByteView taken = rest_.substr(0, size);
-  rest_.remove_prefix(size);
-  return taken;
+  store_network(out_.data() + offset, value);
 }
 
 Result<> ByteReader::check(std::string_view what) const {

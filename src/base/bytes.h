@@ -1,6 +1,9 @@
 #pragma once
 
+#include <bit>
+#include <concepts>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -11,6 +14,35 @@ namespace warren::base {
 /// Bytes owned and bytes seen. Text and binary share these types; nothing here assumes UTF-8.
 using Bytes = std::string;
 using ByteView = std::string_view;
+
+/// An integer in network order at `from`, which holds at least as many octets.
+template <std::unsigned_integral T>
+T load_network(const char* from) {
+  T value;
+  std::memcpy(&value, from, sizeof(T));
+  return std::endian::native == std::endian::big ? value : std::byteswap(value);
+}
+/// Writes an integer in network order; returns the place after it.
+template <std::unsigned_integral T>
+char* store_network(char* to, T value) {
+  if constexpr (std::endian::native != std::endian::big) value = std::byteswap(value);
+  std::memcpy(to, &value, sizeof(T));
+  return to + sizeof(T);
+}
+/// Copies bytes; returns the place after them.
+inline char* store_bytes(char* to, ByteView bytes) {
+  if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
+  return to + bytes.size();
+}
+
+/// Lengthens `out` by `size` octets, which the caller writes at the place that is returned.
+inline char* extend(Bytes& out, std::size_t size) {
+  const std::size_t before = out.size();
+  const std::size_t after = before + size;
+  // g++ 12.2 hands the new capacity to the function instead of the size.
+  out.resize_and_overwrite(after, [after](char*, std::size_t) { return after; });
+  return out.data() + before;
+}
 
 /// Appends values to a byte string, integers in network order.
 class ByteWriter {
@@ -37,8 +69,7 @@ class ByteWriter {
   template <typename T>
   void integer(T value) {
     char octets[sizeof(T)];
-    for (std::size_t i = 0; i < sizeof(T); ++i)
-      octets[i] = static_cast<char>(value >> (8 * (sizeof(T) - 1 - i)));
+    store_network(octets, value);
     out_.append(octets, sizeof(T));
   }
 
@@ -57,7 +88,15 @@ class ByteReader {
   std::uint64_t u64() { return integer<std::uint64_t>(); }
   bool boolean() { return u8() != 0; }
   /// The next `size` bytes; the view points into the bytes that the reader was made of.
-  ByteView raw(std::size_t size);
+  ByteView raw(std::size_t size) {
+    if (size > rest_.size()) {
+      fail();
+      return {};
+    }
+    ByteView taken(rest_.data(), size);
+    rest_.remove_prefix(size);
+    return taken;
+  }
   ByteView short_string() { return raw(u8()); }
   ByteView long_string() { return raw(u32()); }
 
@@ -73,11 +112,7 @@ class ByteReader {
   template <typename T>
   T integer() {
     ByteView octets = raw(sizeof(T));
-    if (octets.size() != sizeof(T)) return 0;
-    T value = 0;
-    for (char octet : octets)
-      value = static_cast<T>((std::uint64_t{value} << 8) | static_cast<unsigned char>(octet));
-    return value;
+    return octets.size() == sizeof(T) ? load_network<T>(octets.data()) : T{0};
   }
 
   ByteView rest_;

@@ -53,7 +53,11 @@ class SharedBytes {
     return new (memory) Block{1, size};
   }
   void release() {
-    if (block_ && block_->count.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+    if (!block_) return;
+    // Nobody can copy the only handle but its holder, so a count of one stays: that spares the
+    // locked instruction for most blocks.
+    if (block_->count.load(std::memory_order_acquire) == 1 ||
+        block_->count.fetch_sub(1, std::memory_order_acq_rel) == 1) {
       block_->~Block();
       ::operator delete(static_cast<void*>(block_));
     }

@@ -7,85 +7,85 @@ namespace warren::broker {
 namespace {
 
 constexpr std::uint8_t format_version = 1;
-constexpr std::uint8_t flag_persistent = 1;
 /// Version, flags, priority, and the lengths of the four parts.
 constexpr std::size_t fixed_bytes = 3 + 1 + 1 + 4 + 4;
 
-class BlockWriter {
- public:
-  explicit BlockWriter(char* to) : to_(to) {}
+std::size_t encoded_size(const MessageParts& parts, std::size_t body_size) {
+  ASSERT(parts.exchange.size() <= 255);
+  ASSERT(parts.routing_key.size() <= 255);
+  const std::size_t size = fixed_bytes + parts.exchange.size() + parts.routing_key.size() +
+                           parts.properties.size() + body_size;
+  ASSERT(size <= UINT32_MAX);
+  return size;
+}
 
-  void u8(std::size_t value) { *to_++ = static_cast<char>(value); }
-  void u32(std::size_t value) {
-    for (int shift = 24; shift >= 0; shift -= 8) u8((value >> shift) & 0xFF);
-  }
-  void raw(base::ByteView bytes) { to_ = bytes.copy(to_, bytes.size()) + to_; }
+char* store_octet(char* to, std::size_t value) {
+  *to = static_cast<char>(value);
+  return to + 1;
+}
 
- private:
-  char* to_;
-};
+/// Everything before the body; returns the body's place.
+char* store_head(char* to, const MessageParts& parts, std::uint8_t flags, std::size_t body_size) {
+  to = store_octet(to, format_version);
+  to = store_octet(to, flags);
+  to = store_octet(to, parts.priority);
+  to = store_octet(to, parts.exchange.size());
+  to = base::store_bytes(to, parts.exchange);
+  to = store_octet(to, parts.routing_key.size());
+  to = base::store_bytes(to, parts.routing_key);
+  to = base::store_network(to, static_cast<std::uint32_t>(parts.properties.size()));
+  to = base::store_bytes(to, parts.properties);
+  return base::store_network(to, static_cast<std::uint32_t>(body_size));
+}
+
+bool is_sound(base::ByteView all, std::uint8_t known_flags) {
+  base::ByteReader reader(all);
+  const std::uint8_t version = reader.u8();
+  const std::uint8_t flags = reader.u8();
+  reader.u8();
+  if (version != format_version || (flags & ~known_flags) != 0) return false;
+  reader.short_string();
+  reader.short_string();
+  reader.long_string();
+  reader.long_string();
+  return !reader.failed() && reader.empty();
+}
 
 }  // namespace
 
 Message Message::make(const MessageParts& parts) {
-  ASSERT(parts.exchange.size() <= 255);
-  ASSERT(parts.routing_key.size() <= 255);
-  std::size_t size = fixed_bytes + parts.exchange.size() + parts.routing_key.size() +
-                     parts.properties.size() + parts.body.size();
-  ASSERT(size <= UINT32_MAX);
-  Message message;
-  message.block_ = base::SharedBytes(size, [&](char* to) {
-    BlockWriter writer(to);
-    writer.u8(format_version);
-    writer.u8(parts.persistent ? flag_persistent : 0);
-    writer.u8(parts.priority);
-    writer.u8(parts.exchange.size());
-    writer.raw(parts.exchange);
-    writer.u8(parts.routing_key.size());
-    writer.raw(parts.routing_key);
-    writer.u32(parts.properties.size());
-    writer.raw(parts.properties);
-    writer.u32(parts.body.size());
-    writer.raw(parts.body);
-  });
-  bool located = message.locate_parts();
-  ASSERT(located);
-  return message;
+  MessageBuilder builder(parts, parts.body.size());
+  builder.append(parts.body);
+  return builder.finish();
 }
 
 base::Result<Message> Message::decode(base::ByteView encoded) {
-  Message message;
   if (encoded.size() < fixed_bytes || encoded.size() > UINT32_MAX)
     return base::fail(base::ErrorCode::corrupt, "message of an impossible size");
-  message.block_ = base::SharedBytes(encoded);
-  if (!message.locate_parts())
+  if (!is_sound(encoded, flag_persistent))
     return base::fail(base::ErrorCode::corrupt, "bytes that are not a message");
+  Message message;
+  message.block_ = base::SharedBytes(encoded);
   return message;
 }
 
-bool Message::locate_parts() {
-  base::ByteView all = block_.view();
-  base::ByteReader reader(all);
-  auto offset = [&] { return static_cast<std::uint32_t>(all.size() - reader.rest().size()); };
-  std::uint8_t version = reader.u8();
-  std::uint8_t flags = reader.u8();
-  priority_ = reader.u8();
-  if (version != format_version || (flags & ~flag_persistent) != 0) return false;
-  persistent_ = (flags & flag_persistent) != 0;
+MessageBuilder::MessageBuilder(const MessageParts& parts, std::size_t body_size)
+    : block_(encoded_size(parts, body_size), [&](char* to) {
+        const std::uint8_t flags = parts.persistent ? Message::flag_persistent : 0;
+        to_ = store_head(to, parts, flags, body_size);
+        end_ = to_ + body_size;
+      }) {}
 
-  exchange_size_ = reader.u8();
-  exchange_at_ = static_cast<std::uint16_t>(offset());
-  reader.raw(exchange_size_);
-  routing_key_size_ = reader.u8();
-  routing_key_at_ = static_cast<std::uint16_t>(offset());
-  reader.raw(routing_key_size_);
-  properties_size_ = reader.u32();
-  properties_at_ = offset();
-  reader.raw(properties_size_);
-  body_size_ = reader.u32();
-  body_at_ = offset();
-  reader.raw(body_size_);
-  return !reader.failed() && reader.empty();
+void MessageBuilder::append(base::ByteView piece) {
+  ASSERT(piece.size() <= missing());
+  to_ = base::store_bytes(to_, piece);
+}
+
+Message MessageBuilder::finish() {
+  ASSERT(missing() == 0);
+  Message message;
+  message.block_ = std::move(block_);
+  return message;
 }
 
 }  // namespace warren::broker

@@ -31,28 +31,71 @@ class Message {
 
   /// The whole block, as it goes to disk and to replicas (docs/formats/message.md).
   base::ByteView encoded() const { return block_.view(); }
+  /// The block itself, for who sends parts of it without copying them.
+  const base::SharedBytes& block() const { return block_; }
 
-  base::ByteView exchange() const { return part(exchange_at_, exchange_size_); }
-  base::ByteView routing_key() const { return part(routing_key_at_, routing_key_size_); }
-  base::ByteView properties() const { return part(properties_at_, properties_size_); }
-  base::ByteView body() const { return part(body_at_, body_size_); }
-  bool is_persistent() const { return persistent_; }
-  std::uint8_t priority() const { return priority_; }
+  base::ByteView exchange() const { return parts().exchange; }
+  base::ByteView routing_key() const { return parts().routing_key; }
+  base::ByteView properties() const { return parts().properties; }
+  base::ByteView body() const { return parts().body; }
+  bool is_persistent() const { return block_ && (encoded()[1] & flag_persistent) != 0; }
+  std::uint8_t priority() const {
+    return block_ ? static_cast<std::uint8_t>(encoded()[2]) : std::uint8_t{0};
+  }
+  /// All at once; empty parts for no message.
+  MessageParts parts() const;
   explicit operator bool() const { return static_cast<bool>(block_); }
 
  private:
-  base::ByteView part(std::uint32_t at, std::uint32_t size) const {
-    return block_.view().substr(at, size);
-  }
-  bool locate_parts();
+  friend class MessageBuilder;
+  static constexpr std::uint8_t flag_persistent = 1;
+  /// Where the lengths and the texts of names begin.
+  static constexpr std::size_t names_at = 3;
 
   base::SharedBytes block_;
-  std::uint32_t properties_at_ = 0, properties_size_ = 0;
-  std::uint32_t body_at_ = 0, body_size_ = 0;
-  std::uint16_t exchange_at_ = 0, routing_key_at_ = 0;
-  std::uint8_t exchange_size_ = 0, routing_key_size_ = 0;
-  bool persistent_ = false;
-  std::uint8_t priority_ = 0;
 };
+
+/// Writes a message whose body comes piece by piece.
+class MessageBuilder {
+ public:
+  /// `parts` without the body, of which `body_size` octets will come.
+  MessageBuilder(const MessageParts& parts, std::size_t body_size);
+
+  /// No more than is missing.
+  void append(base::ByteView piece);
+  std::size_t missing() const { return static_cast<std::size_t>(end_ - to_); }
+  /// The message, once nothing is missing; the builder is of no use afterwards.
+  Message finish();
+
+ private:
+  // Where the rest of the body goes; set while the block is made, so they come before it.
+  char* to_ = nullptr;
+  char* end_ = nullptr;
+  base::SharedBytes block_;
+};
+
+inline MessageParts Message::parts() const {
+  if (!block_) return {};
+  const base::ByteView all = encoded();
+  const char* at = all.data() + names_at;
+  auto take_name = [&] {
+    const base::ByteView name(at + 1, static_cast<unsigned char>(*at));
+    at += 1 + name.size();
+    return name;
+  };
+  auto take_blob = [&] {
+    const base::ByteView blob(at + 4, base::load_network<std::uint32_t>(at));
+    at += 4 + blob.size();
+    return blob;
+  };
+  MessageParts parts;
+  parts.exchange = take_name();
+  parts.routing_key = take_name();
+  parts.properties = take_blob();
+  parts.body = take_blob();
+  parts.persistent = (all[1] & flag_persistent) != 0;
+  parts.priority = static_cast<std::uint8_t>(all[2]);
+  return parts;
+}
 
 }  // namespace warren::broker

@@ -48,6 +48,7 @@ void Channel::release() {
   getting_.reset();
   committing_.reset();
   transaction_.reset();
+  last_served_ = nullptr;
   consumers_.clear();
   unacknowledged_ = {};
 }

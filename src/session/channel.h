@@ -91,6 +91,9 @@ class Channel final : public broker::ChannelEvents {
     std::size_t average_bytes = 0;  ///< of the bodies lately
   };
 
+  using Consumers = std::map<std::string, Consumer, std::less<>>;
+  using NamedConsumer = Consumers::value_type;
+
   // channel.cc
   bool is_busy() const { return pending_.has_value() || getting_.has_value() || committing_; }
   Verdict take_frame(const codec::amqp091::Frame& frame);
@@ -165,6 +168,7 @@ class Channel final : public broker::ChannelEvents {
   Verdict handle(const codec::amqp091::BasicGet& get);
   std::string subscribe(const codec::amqp091::BasicConsume& consume, const catalog::Queue& queue);
   Verdict on_subscribed(const std::string& consumer_tag, const QueueName& queue, Answer answer);
+  NamedConsumer* find_consumer(std::string_view consumer_tag);
   void become_active(const std::string& consumer_tag, Consumer& consumer);
   std::uint64_t number_delivery(const broker::Delivery& delivery, bool no_ack);
   void note_delivered(Consumer& consumer, std::size_t body_bytes);
@@ -213,7 +217,8 @@ class Channel final : public broker::ChannelEvents {
   QueueName get_queue_;
 
   std::string last_declared_queue_;
-  std::map<std::string, Consumer, std::less<>> consumers_;
+  Consumers consumers_;
+  NamedConsumer* last_served_ = nullptr;  ///< deliveries come in runs for one consumer
   std::string reply_queue_;  ///< of the direct reply-to consumer, or empty
   std::string reply_consumer_tag_;
   bool wants_grants_ = false;

@@ -165,9 +165,15 @@ std::uint64_t Channel::number_delivery(const broker::Delivery& delivery, bool no
   return tag;
 }
 
-void Channel::on_delivery(std::string_view consumer_tag, const broker::Delivery& delivery) {
+Channel::NamedConsumer* Channel::find_consumer(std::string_view consumer_tag) {
+  if (last_served_ && last_served_->first == consumer_tag) return last_served_;
   const auto found = consumers_.find(consumer_tag);
-  if (found == consumers_.end()) {
+  return last_served_ = found == consumers_.end() ? nullptr : &*found;
+}
+
+void Channel::on_delivery(std::string_view consumer_tag, const broker::Delivery& delivery) {
+  NamedConsumer* found = find_consumer(consumer_tag);
+  if (found == nullptr) {
     gateway().settle(id_, delivery.queue, delivery.lease, {&delivery.index, 1},
                      broker::Outcome::requeued);
     return;
