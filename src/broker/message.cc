@@ -7,7 +7,6 @@ namespace warren::broker {
 namespace {
 
 constexpr std::uint8_t format_version = 1;
-constexpr std::uint8_t flag_persistent = 1;
 /// Version, flags, priority, and the lengths of the four parts.
 constexpr std::size_t fixed_bytes = 3 + 1 + 1 + 4 + 4;
 
@@ -25,6 +24,8 @@ class BlockWriter {
   char* to_;
 };
 
+std::uint32_t big_endian(base::ByteView octets) { return base::ByteReader(octets).u32(); }
+
 }  // namespace
 
 Message Message::make(const MessageParts& parts) {
@@ -37,7 +38,7 @@ Message Message::make(const MessageParts& parts) {
   message.block_ = base::SharedBytes(size, [&](char* to) {
     BlockWriter writer(to);
     writer.u8(format_version);
-    writer.u8(parts.persistent ? flag_persistent : 0);
+    writer.u8(parts.persistent ? persistent_flag : 0);
     writer.u8(parts.priority);
     writer.u8(parts.exchange.size());
     writer.raw(parts.exchange);
@@ -48,44 +49,59 @@ Message Message::make(const MessageParts& parts) {
     writer.u32(parts.body.size());
     writer.raw(parts.body);
   });
-  bool located = message.locate_parts();
-  ASSERT(located);
   return message;
 }
 
 base::Result<Message> Message::decode(base::ByteView encoded) {
-  Message message;
   if (encoded.size() < fixed_bytes || encoded.size() > UINT32_MAX)
     return base::fail(base::ErrorCode::corrupt, "message of an impossible size");
-  message.block_ = base::SharedBytes(encoded);
-  if (!message.locate_parts())
+  if (!is_well_formed(encoded))
     return base::fail(base::ErrorCode::corrupt, "bytes that are not a message");
+  Message message;
+  message.block_ = base::SharedBytes(encoded);
   return message;
 }
 
-bool Message::locate_parts() {
-  base::ByteView all = block_.view();
-  base::ByteReader reader(all);
-  auto offset = [&] { return static_cast<std::uint32_t>(all.size() - reader.rest().size()); };
+bool Message::is_well_formed(base::ByteView encoded) {
+  base::ByteReader reader(encoded);
   std::uint8_t version = reader.u8();
   std::uint8_t flags = reader.u8();
-  priority_ = reader.u8();
-  if (version != format_version || (flags & ~flag_persistent) != 0) return false;
-  persistent_ = (flags & flag_persistent) != 0;
-
-  exchange_size_ = reader.u8();
-  exchange_at_ = static_cast<std::uint16_t>(offset());
-  reader.raw(exchange_size_);
-  routing_key_size_ = reader.u8();
-  routing_key_at_ = static_cast<std::uint16_t>(offset());
-  reader.raw(routing_key_size_);
-  properties_size_ = reader.u32();
-  properties_at_ = offset();
-  reader.raw(properties_size_);
-  body_size_ = reader.u32();
-  body_at_ = offset();
-  reader.raw(body_size_);
+  if (version != format_version || (flags & ~persistent_flag) != 0) return false;
+  reader.u8();
+  reader.raw(reader.u8());
+  reader.raw(reader.u8());
+  reader.raw(reader.u32());
+  reader.raw(reader.u32());
   return !reader.failed() && reader.empty();
+}
+
+base::ByteView Message::exchange() const {
+  base::ByteView all = block_.view();
+  if (all.empty()) return {};
+  return all.substr(exchange_at + 1, octet(exchange_at));
+}
+
+base::ByteView Message::routing_key() const {
+  base::ByteView all = block_.view();
+  if (all.empty()) return {};
+  std::size_t at = exchange_at + 1 + octet(exchange_at);
+  return all.substr(at + 1, octet(at));
+}
+
+base::ByteView Message::properties() const {
+  base::ByteView key = routing_key();
+  if (!block_) return {};
+  base::ByteView all = block_.view();
+  std::size_t at = static_cast<std::size_t>(key.data() + key.size() - all.data());
+  return all.substr(at + 4, big_endian(all.substr(at, 4)));
+}
+
+base::ByteView Message::body() const {
+  base::ByteView before = properties();
+  if (!block_) return {};
+  base::ByteView all = block_.view();
+  std::size_t at = static_cast<std::size_t>(before.data() + before.size() - all.data());
+  return all.substr(at + 4);
 }
 
 }  // namespace warren::broker

@@ -32,27 +32,25 @@ class Message {
   /// The whole block, as it goes to disk and to replicas (docs/formats/message.md).
   base::ByteView encoded() const { return block_.view(); }
 
-  base::ByteView exchange() const { return part(exchange_at_, exchange_size_); }
-  base::ByteView routing_key() const { return part(routing_key_at_, routing_key_size_); }
-  base::ByteView properties() const { return part(properties_at_, properties_size_); }
-  base::ByteView body() const { return part(body_at_, body_size_); }
-  bool is_persistent() const { return persistent_; }
-  std::uint8_t priority() const { return priority_; }
+  base::ByteView exchange() const;
+  base::ByteView routing_key() const;
+  base::ByteView properties() const;
+  base::ByteView body() const;
+  bool is_persistent() const { return (octet(flags_at) & persistent_flag) != 0; }
+  std::uint8_t priority() const { return octet(priority_at); }
   explicit operator bool() const { return static_cast<bool>(block_); }
 
  private:
-  base::ByteView part(std::uint32_t at, std::uint32_t size) const {
-    return block_.view().substr(at, size);
-  }
-  bool locate_parts();
+  static constexpr std::size_t flags_at = 1, priority_at = 2, exchange_at = 3;
+  static constexpr std::uint8_t persistent_flag = 1;
 
+  std::uint8_t octet(std::size_t at) const {
+    return block_ ? static_cast<std::uint8_t>(block_.view()[at]) : std::uint8_t{0};
+  }
+  static bool is_well_formed(base::ByteView encoded);
+
+  /// The parts are found in the block each time: a queue holds many handles and looks at few.
   base::SharedBytes block_;
-  std::uint32_t properties_at_ = 0, properties_size_ = 0;
-  std::uint32_t body_at_ = 0, body_size_ = 0;
-  std::uint16_t exchange_at_ = 0, routing_key_at_ = 0;
-  std::uint8_t exchange_size_ = 0, routing_key_size_ = 0;
-  bool persistent_ = false;
-  std::uint8_t priority_ = 0;
 };
 
 }  // namespace warren::broker
