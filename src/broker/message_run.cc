@@ -8,9 +8,14 @@
 namespace warren::broker {
 
 void MessageRun::insert(Entry entry) {
-  ASSERT(is_live(entry));
+  ASSERT(entry.message || entry.stored);
+  entry.taken = false;
+  if (entry.message) {
+    entry.body_bytes = static_cast<std::uint32_t>(entry.message.body().size());
+    resident_bytes_ += entry.message.encoded().size();
+  }
   ++size_;
-  body_bytes_ += entry.message.body().size();
+  body_bytes_ += entry.body_bytes;
   if (run_.empty() || entry.index > run_.back().index) {
     run_.push_back(std::move(entry));
   } else if (entry.index < run_.front().index) {
@@ -80,8 +85,8 @@ std::size_t MessageRun::locate(MessageIndex index) const {
 
 MessageRun::Entry MessageRun::take_at(std::size_t position) {
   Entry& place = run_[position];
-  Entry taken{place.index, std::exchange(place.message, Message()), place.consumer,
-              place.redelivered};
+  Entry taken = std::move(place);
+  place.taken = true;
   ++dead_;
   tidy();
   return count_out(std::move(taken));
@@ -89,8 +94,53 @@ MessageRun::Entry MessageRun::take_at(std::size_t position) {
 
 MessageRun::Entry MessageRun::count_out(Entry entry) {
   --size_;
-  body_bytes_ -= entry.message.body().size();
+  body_bytes_ -= entry.body_bytes;
+  resident_bytes_ -= entry.message.encoded().size();
   return entry;
+}
+
+/// Visits the live entries from `first` to `last`; their messages may be changed.
+template <typename Visit>
+void MessageRun::update(MessageIndex first, MessageIndex last, Visit visit) {
+  auto visit_one = [&](Entry& entry) {
+    resident_bytes_ -= entry.message.encoded().size();
+    visit(entry);
+    resident_bytes_ += entry.message.encoded().size();
+  };
+  for (std::size_t i = locate(first); i < run_.size() && run_[i].index <= last; ++i)
+    if (is_live(run_[i])) visit_one(run_[i]);
+  for (auto late = late_.lower_bound(first); late != late_.end() && late->first <= last; ++late)
+    visit_one(late->second);
+}
+
+void MessageRun::page_out(MessageIndex first, MessageIndex last) {
+  update(first, last, [](Entry& entry) {
+    entry.stored = true;
+    entry.message = Message();
+  });
+}
+
+void MessageRun::mark_stored(MessageIndex first, MessageIndex last) {
+  update(first, last, [](Entry& entry) { entry.stored = true; });
+}
+
+void MessageRun::evict(MessageIndex first, MessageIndex last) {
+  update(first, last, [](Entry& entry) {
+    if (entry.stored) entry.message = Message();
+  });
+}
+
+void MessageRun::page_in(std::span<const Body> bodies) {
+  if (bodies.empty()) return;
+  // The late ones come after the others, so the place is searched for again when it goes back.
+  auto next = bodies.begin();
+  update(bodies.front().index, bodies.back().index, [&](Entry& entry) {
+    if (next != bodies.begin() && std::prev(next)->index >= entry.index)
+      next = std::ranges::lower_bound(bodies, entry.index, {}, &Body::index);
+    while (next != bodies.end() && next->index < entry.index) ++next;
+    if (next == bodies.end() || next->index != entry.index || entry.message) return;
+    entry.message = next->message;
+  });
 }
 
 void MessageRun::tidy() {

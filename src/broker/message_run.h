@@ -4,6 +4,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "broker/channel.h"
@@ -18,18 +19,41 @@ class MessageRun {
  public:
   struct Entry {
     MessageIndex index;
+    /// Empty while it is only on disk; then `stored` is set.
     Message message;
+    /// The body's length. `insert` sets it when there is a message.
+    std::uint32_t body_bytes = 0;
     /// The number of the consumer that has it; zero for none.
-    std::uint32_t consumer = 0;
-    bool redelivered = false;
+    std::uint32_t consumer : 29 = 0;
+    bool redelivered : 1 = false;
+    bool stored : 1 = false;  ///< it can be read from disk again
+    bool taken : 1 = false;   ///< the run's own: no entry any more
+  };
+  static_assert(sizeof(Entry) == 24);
+
+  struct Body {
+    MessageIndex index;
+    Message message;
   };
 
-  /// The index must not be there yet, and the message must not be empty.
+  /// The index must not be there yet. A message that is empty must be stored.
   void insert(Entry entry);
 
   bool empty() const { return size_ == 0; }
   std::size_t size() const { return size_; }
   std::uint64_t body_bytes() const { return body_bytes_; }
+  /// The whole messages that are in memory.
+  std::uint64_t resident_bytes() const { return resident_bytes_; }
+
+  /// Everything from `first` to `last`, both included, can be read from disk: drops it from memory.
+  void page_out(MessageIndex first, MessageIndex last);
+  /// The same, but keeps it in memory as well until `evict`.
+  void mark_stored(MessageIndex first, MessageIndex last);
+  /// Drops from memory what is stored.
+  void evict(MessageIndex first, MessageIndex last);
+  /// Takes back what was read, in the order of the indexes; passes over what is not here or is in
+  /// memory.
+  void page_in(std::span<const Body> bodies);
 
   /// The entry with the lowest index, or null.
   const Entry* first() const;
@@ -60,13 +84,15 @@ class MessageRun {
   };
 
  private:
-  static bool is_live(const Entry& entry) { return static_cast<bool>(entry.message); }
+  static bool is_live(const Entry& entry) { return !entry.taken; }
+  template <typename Visit>
+  void update(MessageIndex first, MessageIndex last, Visit visit);
   std::size_t locate(MessageIndex index) const;
   Entry take_at(std::size_t position);
   Entry count_out(Entry entry);
   void tidy();
 
-  /// Sorted. What was taken from the middle stays as an entry with an empty message until one of
+  /// Sorted. What was taken from the middle stays as a taken entry until one of
   /// the ends comes to it, or until such entries are the majority. Both ends are live.
   std::deque<Entry> run_;
   std::size_t dead_ = 0;
@@ -74,6 +100,7 @@ class MessageRun {
   std::map<MessageIndex, Entry> late_;
   std::size_t size_ = 0;
   std::uint64_t body_bytes_ = 0;
+  std::uint64_t resident_bytes_ = 0;
 };
 
 }  // namespace warren::broker

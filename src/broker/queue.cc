@@ -15,6 +15,8 @@ struct Queue::State {
   MessageIndex redelivered_until;
   std::uint64_t unacknowledged = 0;
   std::uint64_t unacknowledged_bytes = 0;
+  std::uint64_t held_resident_bytes = 0;
+  bool is_starved = false;
 
   bool has_ready(MessageIndex limit) const {
     const MessageRun::Entry* first = ready.first();
@@ -27,15 +29,28 @@ struct Queue::State {
 
   void hold(QueueChannel& channel, MessageRun::Entry entry) {
     ++unacknowledged;
-    unacknowledged_bytes += entry.message.body().size();
+    unacknowledged_bytes += entry.body_bytes;
+    // It has been sent, and can be read again in case that it comes back.
+    if (entry.stored) entry.message = Message();
+    held_resident_bytes += entry.message.encoded().size();
     channel.held.insert(std::move(entry));
   }
 
   /// Counts out an entry that was taken from what the channel holds.
   void release(QueueChannel& channel, const MessageRun::Entry& entry) {
     --unacknowledged;
-    unacknowledged_bytes -= entry.message.body().size();
+    unacknowledged_bytes -= entry.body_bytes;
+    held_resident_bytes -= entry.message.encoded().size();
     consumers.on_released(channel, entry.consumer);
+  }
+
+  template <typename Update>
+  void update_held(Update update) {
+    for (auto& [id, channel] : consumers.channels()) {
+      held_resident_bytes -= channel.held.resident_bytes();
+      update(channel.held);
+      held_resident_bytes += channel.held.resident_bytes();
+    }
   }
 
   void requeue(MessageRun::Entry entry) {
@@ -52,6 +67,45 @@ Queue& Queue::operator=(Queue&&) noexcept = default;
 
 void Queue::put(MessageIndex index, Message message, bool redelivered) {
   state_->ready.insert({.index = index, .message = std::move(message), .redelivered = redelivered});
+}
+
+void Queue::put_stored(MessageIndex index, std::uint32_t body_bytes) {
+  state_->ready.insert(
+      {.index = index, .message = {}, .body_bytes = body_bytes, .stored = true});
+}
+
+void Queue::page_out(MessageIndex first, MessageIndex last) {
+  state_->ready.page_out(first, last);
+  state_->update_held([&](MessageRun& held) { held.page_out(first, last); });
+}
+
+void Queue::mark_stored(MessageIndex first, MessageIndex last) {
+  state_->ready.mark_stored(first, last);
+  state_->update_held([&](MessageRun& held) { held.mark_stored(first, last); });
+}
+
+void Queue::evict(MessageIndex first, MessageIndex last) {
+  state_->ready.evict(first, last);
+  state_->update_held([&](MessageRun& held) { held.evict(first, last); });
+}
+
+void Queue::page_in(std::span<const StoredBody> bodies) {
+  state_->is_starved = false;
+  state_->ready.page_in(bodies);
+  state_->update_held([&](MessageRun& held) { held.page_in(bodies); });
+}
+
+bool Queue::is_starved() const {
+  return state_->is_starved;
+}
+
+MessageIndex Queue::first_ready() const {
+  const MessageRun::Entry* first = state_->ready.first();
+  return first ? first->index : MessageIndex{};
+}
+
+std::uint64_t Queue::resident_bytes() const {
+  return state_->ready.resident_bytes() + state_->held_resident_bytes;
 }
 
 base::Result<> Queue::subscribe(ChannelId channel, const Subscription& subscription) {
@@ -74,6 +128,10 @@ void Queue::deliver(MessageIndex limit, std::size_t most, std::vector<Outgoing>&
   for (; most > 0 && state_->has_ready(limit); --most) {
     QueueConsumer* consumer = state_->consumers.next();
     if (!consumer) return;
+    if (!state_->ready.first()->message) {
+      state_->is_starved = true;
+      return;
+    }
     MessageRun::Entry entry = state_->ready.take_first();
     bool no_ack = consumer->subscription.no_ack;
     Outgoing& outgoing = out.emplace_back();
@@ -95,6 +153,10 @@ void Queue::deliver(MessageIndex limit, std::size_t most, std::vector<Outgoing>&
 
 std::optional<Queue::Got> Queue::get(ChannelId channel, bool no_ack, MessageIndex limit) {
   if (!state_->has_ready(limit)) return std::nullopt;
+  if (!state_->ready.first()->message) {
+    state_->is_starved = true;
+    return std::nullopt;
+  }
   MessageRun::Entry entry = state_->ready.take_first();
   Got got{entry.index, state_->is_redelivered(entry), entry.message};
   if (!no_ack) state_->hold(state_->consumers.make_channel(channel), std::move(entry));
@@ -213,6 +275,11 @@ void Queue::for_each_message(MessageIndex from,
   };
   add(state_->ready);
   for (const auto& [id, channel] : state_->consumers.channels()) add(channel.held);
+  while (heap.size() == 1) {
+    MessageRun::Cursor& only = heap.front();
+    if (!only.current() || !visit(only.current()->index, only.current()->message)) return;
+    only.advance();
+  }
   while (!heap.empty()) {
     std::ranges::pop_heap(heap, is_later);
     MessageRun::Cursor& next = heap.back();

@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "broker/channel.h"
+#include "broker/message_run.h"
 
 namespace warren::broker {
 
@@ -32,6 +33,9 @@ struct QueueCounts {
   std::uint64_t ready_bytes = 0;           ///< bodies only
   std::uint64_t unacknowledged_bytes = 0;  ///< bodies only
 };
+
+/// A message that was read from disk.
+using StoredBody = MessageRun::Body;
 
 /// The leader's side of one queue: which messages are ready, who consumes, who holds what
 /// unacknowledged. Pure state: it numbers nothing, writes nothing and sends nothing. Its owner
@@ -62,6 +66,8 @@ class Queue {
 
   /// `index` must be higher than any put in before, except while a replica is being promoted.
   void put(MessageIndex index, Message message, bool redelivered);
+  /// Of a message that is on disk only.
+  void put_stored(MessageIndex index, std::uint32_t body_bytes);
 
   /// access_refused "in exclusive use" when an exclusive consumer is there, or when exclusive is
   /// asked and any consumer is there. The consumer_tag must be new in that channel.
@@ -86,6 +92,24 @@ class Queue {
   /// Drops all ready messages; appends their indexes to `gone`.
   void purge(std::vector<MessageIndex>& gone);
 
+  /// Messages need not be in memory: those that its owner can read from disk may go, and come back
+  /// when they are wanted. Deliveries stop at the first that is not there.
+
+  /// The owner can read everything from `first` to `last`: drops it from memory.
+  void page_out(MessageIndex first, MessageIndex last);
+  /// The same, but keeps it in memory as well until `evict`.
+  void mark_stored(MessageIndex first, MessageIndex last);
+  /// Drops from memory what is stored.
+  void evict(MessageIndex first, MessageIndex last);
+  /// What was read, in order.
+  void page_in(std::span<const StoredBody> bodies);
+  /// `deliver` or `get` has met a message that is not in memory, and none has come back since.
+  bool is_starved() const;
+  /// The message that is delivered next; zero when none is ready.
+  MessageIndex first_ready() const;
+  /// Whole messages in memory, ready or not.
+  std::uint64_t resident_bytes() const;
+
   QueueCounts counts() const;
   bool had_consumers() const;  ///< for auto-delete: at least one subscribed since the start
   std::vector<ConsumerInfo> consumers() const;
@@ -99,7 +123,8 @@ class Queue {
   /// From now on every message up to `limit` counts as delivered before.
   void mark_redelivered(MessageIndex limit);
   /// Visits the messages that are in the queue, ready or not, in index order, from the first with
-  /// index >= `from`, until `visit` returns false. It must not change the queue.
+  /// index >= `from`, until `visit` returns false. It must not change the queue. A message that is
+  /// on disk only comes empty.
   void for_each_message(MessageIndex from,
                         const std::function<bool(MessageIndex, const Message&)>& visit) const;
 

@@ -95,6 +95,7 @@ void Node::Impl::work_turn() {
     if (stream == facts_stream) write_facts(*log_, facts_);
   }
   host_->move_old_records();
+  host_->page();
   log_->flush(wants_sync);
 }
 
@@ -106,11 +107,21 @@ void Node::Impl::end_turn() {
 }
 
 void Node::Impl::on_disk_done(storage::DiskToken token, base::Result<> result) {
+  if (storage::SegmentStore::is_own(token)) {
+    auto event = segments_->on_disk_done(token, std::move(result));
+    if (event) host_->on_segment(std::move(*event));
+    return;
+  }
   storage::LogPosition before = log_->synced();
   log_->on_disk_done(token, std::move(result));
   if (log_->synced() == before) return;
   metadata_->on_synced();
   host_->on_synced();
+}
+
+void Node::Impl::on_disk_read(storage::DiskToken token, base::Result<base::Bytes> result) {
+  auto event = segments_->on_disk_read(token, std::move(result));
+  if (event) host_->on_segment(std::move(*event));
 }
 
 Node::Node(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -156,6 +167,9 @@ void Node::set_link_backlog(const catalog::NodeName& peer, std::size_t bytes) {
 }
 void Node::on_disk_done(storage::DiskToken token, base::Result<> result) {
   impl_->on_disk_done(token, std::move(result));
+}
+void Node::on_disk_read(storage::DiskToken token, base::Result<base::Bytes> result) {
+  impl_->on_disk_read(token, std::move(result));
 }
 void Node::request_stop() { impl_->request_stop(); }
 

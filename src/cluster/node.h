@@ -12,6 +12,7 @@
 #include "catalog/catalog.h"
 #include "storage/disk.h"
 #include "storage/log.h"
+#include "storage/segment_store.h"
 
 namespace warren::cluster {
 
@@ -37,6 +38,10 @@ struct NodeOptions {
   base::Duration link_silence = std::chrono::seconds(10);
   base::Duration election_timeout = std::chrono::milliseconds(500);
   storage::Log::Options log;
+  storage::SegmentStore::Options segments;
+  /// Bytes of messages in memory. Beyond it they are on disk only, and at twice as many publishers
+  /// are held back.
+  std::uint64_t memory_budget = 96u << 20;
 };
 
 /// What a node's data directory says of its place in a cluster, read while it is stopped.
@@ -131,6 +136,7 @@ class Node final : public broker::Gateway {
   void set_link_backlog(const catalog::NodeName& peer, std::size_t bytes);
 
   void on_disk_done(storage::DiskToken token, base::Result<> result);
+  void on_disk_read(storage::DiskToken token, base::Result<base::Bytes> result);
 
   /// Hands over what it leads and leaves the running set; phase becomes stopped.
   void request_stop();

@@ -38,6 +38,7 @@ class Node::Impl final : public QueueContext {
   void send(const NodeName& to, LinkMessage message) override;
   bool is_linked(const NodeName& member) const override;
   std::size_t link_backlog(const NodeName& member) const override;
+  bool is_overloaded() const override { return host_->is_overloaded(); }
   void wake(QueueId queue) override { host_->wake(queue); }
   void propose(const catalog::Command& command, Done done) override;
 
@@ -47,6 +48,7 @@ class Node::Impl final : public QueueContext {
   base::Time deadline() const;
   void end_turn();
   void on_disk_done(storage::DiskToken token, base::Result<> result);
+  void on_disk_read(storage::DiskToken token, base::Result<base::Bytes> result);
   void request_stop();
 
   void propose_with_deadline(const catalog::Command& command, ProposeDone done);
@@ -133,6 +135,7 @@ class Node::Impl final : public QueueContext {
   bool is_recovered_state_new_ = false;
   bool is_down_applied_ = false;
   std::unique_ptr<storage::Log> log_;
+  std::unique_ptr<storage::SegmentStore> segments_;
   std::map<NodeName, Link> links_;
   std::vector<NodeName> hang_ups_;
   std::deque<std::pair<NodeName, LinkMessage>> inbox_;  ///< of this node to itself

@@ -27,7 +27,10 @@ base::Result<> Node::Impl::start() {
   TRY_ASSIGN(RecoveredNode first, recover_node(disk_, nullptr));
   options_.log.salt = random_.next();
   log_ = std::make_unique<storage::Log>(disk_, options_.log, first.log);
-  host_ = std::make_unique<QueueHost>(*this, *log_);
+  options_.segments.salt = random_.next();
+  segments_ = std::make_unique<storage::SegmentStore>(disk_, options_.segments);
+  TRY(segments_->find_files());
+  host_ = std::make_unique<QueueHost>(*this, *log_, *segments_, options_.memory_budget);
   TRY(recover_node(disk_, host_.get()));
   host_->finish_recovery();
   return make_parts(std::move(first));

@@ -21,6 +21,8 @@ class QueueContext {
   virtual bool is_linked(const NodeName& member) const = 0;
   /// Bytes that wait for the link to that member.
   virtual std::size_t link_backlog(const NodeName& member) const = 0;
+  /// Messages wait for the disk in so much memory that nobody should send more.
+  virtual bool is_overloaded() const = 0;
   /// Has the queue looked after before the turn ends.
   virtual void wake(QueueId queue) = 0;
   using Done = std::function<void(base::Result<catalog::Applied>)>;

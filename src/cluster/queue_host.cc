@@ -6,18 +6,34 @@
 
 namespace warren::cluster {
 
-QueueHost::QueueHost(QueueContext& context, storage::Log& log) : context_(context), log_(log) {}
+namespace {
+
+/// How long to wait when the disk refused a segment.
+constexpr base::Duration retry_interval = std::chrono::seconds(1);
+/// A queue with less than that part of the budget in memory is not worth a segment.
+constexpr std::uint64_t thin_part_of_budget = 256;
+
+}  // namespace
+
+QueueHost::QueueHost(QueueContext& context, storage::Log& log, storage::SegmentStore& segments,
+                     std::uint64_t memory_budget)
+    : context_(context), log_(log), segments_(segments), memory_budget_(memory_budget) {}
 
 void QueueHost::recover(storage::LogPosition position, storage::StreamId stream,
                         std::uint8_t kind, base::ByteView payload) {
   Hosted& hosted = hosted_[Replica::queue_of(stream)];
   if (!hosted.replica)
-    hosted.replica = std::make_unique<Replica>(Replica::queue_of(stream), true, log_);
+    hosted.replica = std::make_unique<Replica>(Replica::queue_of(stream), true, log_, segments_);
   hosted.replica->recover(position, kind, payload);
 }
 
 void QueueHost::finish_recovery() {
-  for (auto& [id, hosted] : hosted_) hosted.replica->finish_recovery();
+  std::set<storage::FileId> wanted;
+  for (auto& [id, hosted] : hosted_) {
+    hosted.replica->finish_recovery(wanted);
+    count(id, hosted);
+  }
+  segments_.remove_others(wanted);
 }
 
 void QueueHost::activate() {
@@ -26,7 +42,12 @@ void QueueHost::activate() {
   for (const auto& [id, hosted] : hosted_)
     if (!context_.catalog().find_queue(id)) unknown.push_back(id);
   for (QueueId id : unknown) drop(id);
-  for (const auto& [id, queue] : context_.catalog().queues()) place(id);
+  for (const auto& [id, queue] : context_.catalog().queues()) {
+    place(id);
+    if (Hosted* hosted = find_hosted(id))
+      for (const std::string& damage : hosted->replica->take_damage())
+        base::log_error("queue '{}' in vhost '{}': {}", queue.name.name, queue.name.vhost, damage);
+  }
 }
 
 void QueueHost::on_change(const catalog::Change& change) {
@@ -48,7 +69,8 @@ void QueueHost::place(QueueId id) {
   bool is_replica = std::ranges::find(queue->replicas, context_.self()) != queue->replicas.end();
   if (!is_replica) return drop(id);
   Hosted& hosted = hosted_[id];
-  if (!hosted.replica) hosted.replica = std::make_unique<Replica>(id, queue->durable, log_);
+  if (!hosted.replica)
+    hosted.replica = std::make_unique<Replica>(id, queue->durable, log_, segments_);
 
   if (queue->leader == context_.self()) {
     hosted.follower.reset();
@@ -86,7 +108,11 @@ void QueueHost::drop(QueueId id) {
   auto hosted = hosted_.find(id);
   if (hosted == hosted_.end()) return;
   hosted->second.replica->forget();
+  resident_bytes_ -= hosted->second.resident_bytes;
   hosted_.erase(hosted);
+  fat_.erase(id);
+  refused_.erase(id);
+  if (compacting_ == id) compacting_ = QueueId{};
   awake_.erase(id);
   syncing_.erase(id);
   asking_.erase(id);
@@ -163,6 +189,16 @@ void QueueHost::on_link_down(const NodeName& node) {
 }
 
 void QueueHost::tick(base::Time now) {
+  if (!refused_.empty() && retry_at_ == base::never) retry_at_ = now + retry_interval;
+  if (retry_at_ <= now) {
+    retry_at_ = base::never;
+    std::set<QueueId> refused;
+    refused.swap(refused_);
+    for (QueueId id : refused) {
+      if (Hosted* hosted = find_hosted(id)) hosted->replica->retry();
+      wake(id);
+    }
+  }
   for (auto id = asking_.begin(); id != asking_.end();) {
     Hosted* hosted = find_hosted(*id);
     if (hosted && hosted->follower) hosted->follower->tick(now);
@@ -172,7 +208,8 @@ void QueueHost::tick(base::Time now) {
 }
 
 base::Time QueueHost::deadline() const {
-  base::Time deadline = base::never;
+  base::Time deadline = retry_at_;
+  if (!refused_.empty() && retry_at_ == base::never) deadline = base::Time{};
   for (QueueId id : asking_) {
     auto hosted = hosted_.find(id);
     // An unlinked leader is no reason to wake up: the link's coming up is.
@@ -200,8 +237,59 @@ bool QueueHost::work() {
       if (hosted->follower->deadline() != base::never) asking_.insert(id);
     }
     if (hosted->replica->is_waiting_for_sync()) syncing_.insert(id);
+    hosted->replica->page_in();
+    if (hosted->leader && hosted->replica->has_lost()) wake(id);
+    if (hosted->replica->is_refused()) refused_.insert(id);
+    compact(id, *hosted);
+    count(id, *hosted);
   }
   return wants_sync;
+}
+
+void QueueHost::count(QueueId id, Hosted& hosted) {
+  std::uint64_t bytes = hosted.replica->queue().resident_bytes();
+  if (bytes == hosted.resident_bytes) return;
+  std::uint64_t thin = memory_budget_ / thin_part_of_budget;
+  bool was_fat = hosted.resident_bytes > thin, is_fat = bytes > thin;
+  resident_bytes_ += bytes - hosted.resident_bytes;
+  hosted.resident_bytes = bytes;
+  if (is_fat && !was_fat) fat_.insert(id);
+  if (was_fat && !is_fat) fat_.erase(id);
+}
+
+void QueueHost::compact(QueueId id, Hosted& hosted) {
+  if (compacting_ == id && !hosted.replica->is_compacting()) compacting_ = QueueId{};
+  if (!compacting_ && hosted.replica->compact()) compacting_ = id;
+}
+
+void QueueHost::page() {
+  std::uint64_t freed = 0;
+  for (std::size_t left = fat_.size(); left > 0 && resident_bytes_ > memory_budget_; --left) {
+    auto next = fat_.lower_bound(next_fat_);
+    if (next == fat_.end()) next = fat_.begin();
+    if (next == fat_.end()) break;
+    QueueId id = *next;
+    next_fat_ = id.next();
+    Hosted* hosted = find_hosted(id);
+    std::uint64_t before = resident_bytes_;
+    std::uint64_t promised = hosted->replica->page_out(resident_bytes_ - memory_budget_);
+    count(id, *hosted);
+    freed += promised - (before - resident_bytes_);
+    if (resident_bytes_ <= memory_budget_ + freed) break;
+  }
+  bool was_overloaded = is_overloaded_;
+  is_overloaded_ = resident_bytes_ > 2 * memory_budget_;
+  if (was_overloaded && !is_overloaded_)
+    for (auto& [id, hosted] : hosted_)
+      if (hosted.leader) wake(id);
+}
+
+void QueueHost::on_segment(storage::SegmentEvent event) {
+  QueueId id = Replica::queue_of(event.stream);
+  Hosted* hosted = find_hosted(id);
+  if (!hosted) return;
+  hosted->replica->on_segment(std::move(event));
+  wake(id);
 }
 
 void QueueHost::on_synced() {

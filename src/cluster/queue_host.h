@@ -16,7 +16,9 @@ namespace warren::cluster {
 /// catalog that is being read again after a restart tells of the past.
 class QueueHost {
  public:
-  QueueHost(QueueContext& context, storage::Log& log);
+  /// Messages are kept in memory up to `memory_budget` bytes, and on disk beyond.
+  QueueHost(QueueContext& context, storage::Log& log, storage::SegmentStore& segments,
+            std::uint64_t memory_budget);
 
   /// Recovery: a record of a queue's stream, then finish.
   void recover(storage::LogPosition position, storage::StreamId stream, std::uint8_t kind,
@@ -50,6 +52,14 @@ class QueueHost {
   /// Lets old files of the log go.
   void move_old_records();
 
+  /// Looks after memory: pages messages out when they are over the budget. Call once in a turn,
+  /// after `work`.
+  void page();
+  void on_segment(storage::SegmentEvent event);
+  /// Twice the budget is in memory: the disk does not keep up, or refuses.
+  bool is_overloaded() const { return is_overloaded_; }
+  std::uint64_t resident_bytes() const { return resident_bytes_; }
+
   struct Led {
     QueueId queue;
     const broker::Queue* state;
@@ -64,6 +74,7 @@ class QueueHost {
     std::unique_ptr<Replica> replica;
     std::unique_ptr<QueueLeader> leader;
     std::unique_ptr<QueueFollower> follower;
+    std::uint64_t resident_bytes = 0;  ///< of its messages, as last counted
   };
 
   void place(QueueId queue);
@@ -73,8 +84,20 @@ class QueueHost {
   Hosted* find_hosted(QueueId queue);
   QueueFollower* follower_of(QueueId queue, const NodeName& leader);
 
+  void count(QueueId id, Hosted& hosted);
+  void compact(QueueId id, Hosted& hosted);
+
   QueueContext& context_;
   storage::Log& log_;
+  storage::SegmentStore& segments_;
+  std::uint64_t memory_budget_;
+  std::uint64_t resident_bytes_ = 0;
+  std::set<QueueId> fat_;  ///< those whose messages are worth a segment
+  QueueId next_fat_;       ///< where paging goes on
+  std::set<QueueId> refused_;
+  base::Time retry_at_ = base::never;
+  QueueId compacting_;
+  bool is_overloaded_ = false;
   std::map<QueueId, Hosted> hosted_;
   std::set<QueueId> awake_;
   std::set<QueueId> syncing_;  ///< wait for a sync of the log

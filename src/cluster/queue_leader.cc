@@ -345,6 +345,8 @@ void QueueLeader::commit() {
 }
 
 void QueueLeader::confirm() {
+  // Who has no confirm does not go on publishing for long.
+  if (context_.is_overloaded()) return;
   if (confirms_.empty() || confirms_.front().index > replica_.commit()) return;
   std::map<std::pair<ChannelId, Lease>, std::vector<PublishSeq>> ready;
   auto batch = ready.end();
@@ -363,6 +365,7 @@ void QueueLeader::answer_gets() {
   while (!gets_.empty()) {
     PendingGet& get = gets_.front();
     auto got = replica_.queue().get(get.channel, get.get.no_ack, deliverable());
+    if (!got && replica_.queue().is_starved()) return;
     bool is_final = got || replica_.queue().counts().ready == 0 || deliverable() >= get.wait_for;
     if (!is_final) return;
     GotFrom event{get.get.request, {}, replica_.queue().counts().ready};
@@ -374,6 +377,12 @@ void QueueLeader::answer_gets() {
     tell(get.channel, get.lease, std::move(event));
     gets_.pop_front();
   }
+}
+
+void QueueLeader::drop_lost() {
+  std::vector<MessageIndex> lost = replica_.take_lost();
+  replica_.queue().remove(lost);
+  settle_for_good(std::move(lost));
 }
 
 void QueueLeader::answer_syncs() {
@@ -444,9 +453,12 @@ void QueueLeader::ship_snapshot(const NodeName& node, Follower& follower) {
   if (context_.link_backlog(node) > max_backlog) return;
   SnapshotChunk chunk{replica_.id(), epoch_, {}};
   std::size_t bytes = 0;
+  MessageIndex missing;
   replica_.queue().for_each_message(
       follower.sent.next(), [&](MessageIndex index, const broker::Message& message) {
         if (index > follower.snapshot_last || bytes >= ship_bytes) return false;
+        if (!message) missing = index;
+        if (!message) return false;
         chunk.messages.push_back({index, message});
         bytes += message.encoded().size() + 16;
         return true;
@@ -457,6 +469,7 @@ void QueueLeader::ship_snapshot(const NodeName& node, Follower& follower) {
     context_.wake(replica_.id());
     return;
   }
+  if (missing) return replica_.fetch(missing);
   SnapshotEnd end{replica_.id(), epoch_, follower.snapshot_last, replica_.delivered(), {}, {}};
   for (const EpochStart& start : replica_.epochs())
     if (start.start <= follower.snapshot_last) end.epochs.push_back(start);
@@ -508,6 +521,7 @@ void QueueLeader::yield_if_unwanted() {
 
 void QueueLeader::advance() {
   if (!record()) return;
+  if (replica_.has_lost()) drop_lost();
   commit();
   confirm();
   answer_syncs();

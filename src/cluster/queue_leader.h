@@ -98,6 +98,7 @@ class QueueLeader {
   void detach(ChannelId channel);
   void order(std::variant<Enqueued, Settled, Delivered, Barrier> what);
   void confirm_again(const ToQueue& to, PublishSeq seq);
+  void drop_lost();
   void settle_for_good(std::vector<MessageIndex> gone);
   void reply(const ToQueue& to, RequestId request, base::Result<broker::Reply> result);
   void tell(ChannelId channel, Lease lease, QueueEvent event);

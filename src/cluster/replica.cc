@@ -14,10 +14,11 @@ enum RecordKind : std::uint8_t {
   entries_record = 1,
   cut_record = 2,
   kept_record = 3,
-  header_record = 4,
   snapshot_start_record = 5,
+  header_record = 6,
 };
 
+/// Written without one of these, see append_entries.
 struct EntriesRecord {
   MessageIndex commit;
   std::vector<QueueEntry> entries;
@@ -34,6 +35,18 @@ struct KeptRecord {
   template <typename A>
   void fields(A& a) { a(messages); }
 };
+struct ListedKeys {
+  std::uint64_t first = 0, last = 0;
+  template <typename A>
+  void fields(A& a) { a(first, last); }
+};
+struct ListedSegment {
+  storage::FileId file;
+  std::uint32_t bytes = 0, index_at = 0, count = 0;
+  std::vector<ListedKeys> settled;
+  template <typename A>
+  void fields(A& a) { a(file, bytes, index_at, count, settled); }
+};
 /// Everything but the messages, after the entry `applied`.
 struct HeaderRecord {
   bool is_usable = true;
@@ -41,11 +54,72 @@ struct HeaderRecord {
   MessageIndex delivered;
   EpochHistory epochs;
   std::vector<ProducerMark> producers;
+  std::vector<ListedSegment> segments;
   template <typename A>
-  void fields(A& a) { a(is_usable, applied, delivered, epochs, producers); }
+  void fields(A& a) { a(is_usable, applied, delivered, epochs, producers, segments); }
 };
 
 constexpr std::size_t kept_batch_bytes = 1 << 20;
+/// Less than that of a queue in old files is kept in the log, for which a file of its own would be
+/// too much: one part in so many of a segment.
+constexpr std::size_t small_part_of_segment = 128;
+
+std::vector<ListedSegment> list_segments(const ReplicaPages* pages) {
+  std::vector<ListedSegment> listed;
+  if (!pages) return listed;
+  for (const storage::SegmentNote& note : pages->notes()) {
+    ListedSegment& item = listed.emplace_back();
+    item = {note.file, note.extent.bytes, note.extent.index_at, note.count, {}};
+    for (storage::KeyRange keys : note.settled)
+      item.settled.push_back({keys.first.value, keys.last.value});
+  }
+  return listed;
+}
+
+storage::SegmentNote note_of(const ListedSegment& listed) {
+  storage::SegmentNote note{listed.file, {listed.bytes, listed.index_at}, listed.count, {}};
+  for (const ListedKeys& keys : listed.settled)
+    note.settled.push_back({{keys.first}, {keys.last}});
+  return note;
+}
+
+/// The bytes of an entry in an archive.
+std::size_t archived_bytes(const QueueEntry& entry) {
+  constexpr std::size_t head = 8 + 8 + 1;
+  if (const auto* enqueued = std::get_if<Enqueued>(&entry.what))
+    return head + 8 + 8 + 4 + enqueued->message.encoded().size();
+  if (const auto* settled = std::get_if<Settled>(&entry.what))
+    return head + 4 + 8 * settled->messages.size();
+  return head + (std::holds_alternative<Delivered>(entry.what) ? 8 : 0);
+}
+
+/// Entries that go to disk, from the first of `entries` after `after` up to `up_to`, as one record.
+struct WrittenEntries {
+  base::Ring<QueueEntry>::iterator begin, end;
+  std::uint32_t count = 0;
+  std::size_t bytes = 8 + 4;
+  MessageIndex first, last, first_waiting;
+
+  WrittenEntries(base::Ring<QueueEntry>& entries, MessageIndex after, MessageIndex up_to) {
+    begin = std::ranges::upper_bound(entries, after, {}, &QueueEntry::index);
+    for (end = begin; end != entries.end() && end->index <= up_to; ++end) {
+      if (!end->is_written()) continue;
+      if (!first_waiting && end->waits_for_sync()) first_waiting = end->index;
+      if (count++ == 0) first = end->index;
+      last = end->index;
+      bytes += archived_bytes(*end);
+    }
+  }
+
+  storage::LogPosition append(storage::Log& log, storage::StreamId stream, MessageIndex commit) {
+    return log.append_with(stream, entries_record, bytes, [&](base::Bytes& out) {
+      ArchiveWriter writer(out);
+      writer(commit, count);
+      for (auto entry = begin; entry != end; ++entry)
+        if (entry->is_written()) writer(*entry);
+    });
+  }
+};
 
 template <typename Record>
 storage::LogPosition append_record(storage::Log& log, storage::StreamId stream, RecordKind kind,
@@ -57,8 +131,12 @@ storage::LogPosition append_record(storage::Log& log, storage::StreamId stream, 
 
 }  // namespace
 
-Replica::Replica(QueueId id, bool is_durable, storage::Log& log)
-    : id_(id), is_durable_(is_durable), log_(log), stream_(stream_of(id)) {}
+Replica::Replica(QueueId id, bool is_durable, storage::Log& log, storage::SegmentStore& segments)
+    : id_(id),
+      is_durable_(is_durable),
+      log_(log),
+      stream_(stream_of(id)),
+      segments_(segments) {}
 
 void Replica::append(QueueEntry entry) {
   ASSERT(entry.index > last_);
@@ -68,7 +146,9 @@ void Replica::append(QueueEntry entry) {
 }
 
 void Replica::append_applied(QueueEntry entry) {
-  if (const auto* delivered = std::get_if<Delivered>(&entry.what))
+  if (const auto* settled = std::get_if<Settled>(&entry.what))
+    settle(settled->messages);
+  else if (const auto* delivered = std::get_if<Delivered>(&entry.what))
     delivered_ = std::max(delivered_, delivered->up_to);
   append(std::move(entry));
   applied_ = last_;
@@ -79,10 +159,8 @@ void Replica::apply(const QueueEntry& entry) {
     put(entry.index, enqueued->message);
     producers_.note(enqueued->producer, enqueued->seq);
   } else if (const auto* settled = std::get_if<Settled>(&entry.what)) {
-    if (recovering_)
-      for (MessageIndex index : settled->messages) recovering_->erase(index);
-    else
-      queue_.remove(settled->messages);
+    if (!recovering_) queue_.remove(settled->messages);
+    settle(settled->messages);
   } else if (const auto* delivered = std::get_if<Delivered>(&entry.what)) {
     delivered_ = std::max(delivered_, delivered->up_to);
   }
@@ -90,9 +168,18 @@ void Replica::apply(const QueueEntry& entry) {
 
 void Replica::put(MessageIndex index, const broker::Message& message) {
   if (recovering_)
-    recovering_->insert_or_assign(index, message);
+    recovering_->messages.insert_or_assign(index, message);
   else
     queue_.put(index, message, false);
+}
+
+void Replica::settle(const std::vector<MessageIndex>& messages) {
+  if (recovering_) {
+    for (MessageIndex index : messages) recovering_->messages.erase(index);
+    recovering_->settled.insert(recovering_->settled.end(), messages.begin(), messages.end());
+  } else if (pages_) {
+    for (MessageIndex index : messages) has_dead_segment_ |= pages_->settle(index);
+  }
 }
 
 void Replica::apply_up_to(MessageIndex limit) {
@@ -114,7 +201,7 @@ void Replica::apply_all() { apply_up_to(last_); }
 std::vector<std::pair<MessageIndex, broker::Message>> Replica::contents() const {
   std::map<MessageIndex, broker::Message> messages;
   queue_.for_each_message(MessageIndex{}, [&](MessageIndex index, const broker::Message& message) {
-    messages.emplace(index, message);
+    messages.emplace(index, message ? message : pages_->load(index));
     return true;
   });
   for (const QueueEntry& entry : entries_) {
@@ -160,6 +247,10 @@ void Replica::note_epoch(Epoch epoch, MessageIndex index) {
 }
 
 void Replica::start_snapshot() {
+  std::vector<storage::FileId> segments;
+  if (pages_) segments = pages_->take_all();
+  pages_.reset();
+  has_dead_segment_ = false;
   queue_ = broker::Queue();
   entries_.clear();
   discarded_ = applied_ = commit_ = last_ = delivered_ = written_ = MessageIndex{};
@@ -168,10 +259,12 @@ void Replica::start_snapshot() {
   unsynced_.clear();
   chunks_.clear();
   is_usable_ = false;
-  if (!is_durable_) return;
-  header_ = log_.append(stream_, snapshot_start_record, base::ByteView());
-  has_header_ = true;
-  log_.release(stream_, header_);
+  if (is_durable_) {
+    header_ = log_.append(stream_, snapshot_start_record, base::ByteView());
+    has_header_ = true;
+    log_.release(stream_, header_);
+  }
+  doom(std::move(segments));
 }
 
 void Replica::add_snapshot(std::vector<SnapshotMessage> messages) {
@@ -198,23 +291,21 @@ void Replica::finish_snapshot(SnapshotEnd end) {
 }
 
 bool Replica::write() {
-  bool wants_sync = std::exchange(wants_sync_, false);
-  if (!is_durable_ || written_ >= last_) return wants_sync;
-  EntriesRecord record{commit_, {}};
-  MessageIndex first_waiting;
-  auto next = std::ranges::upper_bound(entries_, written_, {}, &QueueEntry::index);
-  for (; next != entries_.end(); ++next) {
-    if (!next->is_written()) continue;
-    if (!first_waiting && next->waits_for_sync()) first_waiting = next->index;
-    record.entries.push_back(*next);
-  }
+  if (!doomed_.empty()) remove_doomed();
+  if (is_durable_ && written_ < last_) write_entries();
+  if (std::exchange(has_dead_segment_, false) && pages_) doom(pages_->take_dead());
+  return std::exchange(wants_sync_, false);
+}
+
+void Replica::write_entries() {
+  WrittenEntries fresh(entries_, written_, last_);
   written_ = last_;
-  if (record.entries.empty()) return wants_sync;
-  storage::LogPosition position = append_record(log_, stream_, entries_record, record);
-  chunks_.push_back({position, record.entries.front().index, record.entries.back().index});
-  if (!first_waiting) return wants_sync;
-  unsynced_.push_back({position, first_waiting});
-  return true;
+  if (fresh.count == 0) return;
+  storage::LogPosition position = fresh.append(log_, stream_, commit_);
+  chunks_.push_back({position, fresh.first, fresh.last});
+  if (!fresh.first_waiting) return;
+  unsynced_.push_back({position, fresh.first_waiting});
+  wants_sync_ = true;
 }
 
 MessageIndex Replica::acked() {
@@ -226,7 +317,8 @@ MessageIndex Replica::acked() {
 }
 
 void Replica::write_header() {
-  HeaderRecord record{is_usable_, applied_, delivered_, epochs_, producers_.marks()};
+  HeaderRecord record{is_usable_, applied_,           delivered_,
+                      epochs_,    producers_.marks(), list_segments(pages_.get())};
   header_ = append_record(log_, stream_, header_record, record);
   has_header_ = true;
 }
@@ -257,7 +349,9 @@ void Replica::keep_again(std::vector<Chunk> old) {
     if (is_apart) keep_batch();
     queue_.for_each_message(chunk.first, [&](MessageIndex index, const broker::Message& message) {
       if (index > chunk.last) return false;
-      if (!message.is_persistent() || (!batch.empty() && index <= batch.back().index)) return true;
+      bool is_kept = !batch.empty() && index <= batch.back().index;
+      if (is_kept || !message || !message.is_persistent()) return true;
+      if (pages_ && pages_->holds(index)) return true;
       batch.push_back({index, message});
       batch_bytes += message.encoded().size();
       if (batch_bytes >= kept_batch_bytes) keep_batch();
@@ -269,7 +363,8 @@ void Replica::keep_again(std::vector<Chunk> old) {
 
 void Replica::move(storage::LogPosition target) {
   if (!is_durable_) return log_.forget(stream_);
-  if (!is_usable_) return;
+  // A header speaks of all that is applied, so that must be written before it.
+  if (!is_usable_ || written_ < last_ || !store_before(target)) return;
   std::vector<Chunk> old;
   for (const Chunk& chunk : chunks_)
     if (chunk.position < target) old.push_back(chunk);
@@ -277,23 +372,114 @@ void Replica::move(storage::LogPosition target) {
   write_header();
   storage::LogPosition needed_from = header_;
   keep_again(std::move(old));
-
-  EntriesRecord tail{commit_, {}};
-  auto next = std::ranges::upper_bound(entries_, applied_, {}, &QueueEntry::index);
-  for (; next != entries_.end() && next->index <= written_; ++next)
-    if (next->is_written()) tail.entries.push_back(*next);
-  if (!tail.entries.empty()) {
-    storage::LogPosition position = append_record(log_, stream_, entries_record, tail);
-    chunks_.push_back({position, tail.entries.front().index, tail.entries.back().index});
-  }
+  write_tail();
   for (const Chunk& chunk : chunks_) needed_from = std::min(needed_from, chunk.position);
   log_.release(stream_, needed_from);
 }
 
-void Replica::forget() { log_.forget(stream_); }
+/// Whether what is left of the records before `target` is in durable segments, or so little that
+/// it may stay in the log. Otherwise something was begun that leads there.
+bool Replica::store_before(storage::LogPosition target) {
+  MessageIndex last;
+  for (const Chunk& chunk : chunks_)
+    if (chunk.position < target) last = std::max(last, chunk.last);
+  last = std::min(last, last_put());
+  MessageIndex stored = pages_ ? pages_->stored() : MessageIndex{};
+  std::uint64_t small = segments_.options().segment_bytes / small_part_of_segment;
+  if (stored < last && !(pages_ && pages_->is_writing())) {
+    std::uint64_t bytes = 0;
+    queue_.for_each_message(stored.next(), [&](MessageIndex index, const broker::Message& message) {
+      if (index <= last && message.is_persistent()) bytes += message.encoded().size();
+      return index <= last && bytes <= small;
+    });
+    if (bytes > small) pages().store(last);
+  }
+  if (!pages_) return true;
+  if (pages_->is_writing()) return false;
+  if (pages_->synced() >= std::min(last, pages_->stored())) return true;
+  pages_->sync();
+  return false;
+}
+
+void Replica::write_tail() {
+  WrittenEntries tail(entries_, applied_, written_);
+  if (tail.count == 0) return;
+  storage::LogPosition position = tail.append(log_, stream_, commit_);
+  chunks_.push_back({position, tail.first, tail.last});
+}
+
+// Paging.
+
+ReplicaPages& Replica::pages() {
+  if (!pages_) pages_ = std::make_unique<ReplicaPages>(stream_, is_durable_, segments_, queue_);
+  return *pages_;
+}
+
+std::uint64_t Replica::page_out(std::uint64_t wanted_bytes) {
+  std::uint64_t before = queue_.resident_bytes();
+  if (pages_) pages_->evict(queue_.counts().consumers > 0);
+  std::uint64_t freed = before - queue_.resident_bytes();
+  if (freed < wanted_bytes) pages().store(last_put());
+  return freed + (pages_ ? pages_->writing_bytes() : 0);
+}
+
+void Replica::page_in() {
+  if (pages_) pages_->read_ahead(queue_.counts().consumers > 0);
+}
+
+void Replica::fetch(MessageIndex from) {
+  if (pages_) pages_->fetch(from, true);
+}
+
+std::vector<MessageIndex> Replica::take_lost() {
+  return pages_ ? pages_->take_lost() : std::vector<MessageIndex>{};
+}
+
+void Replica::on_segment(storage::SegmentEvent event) {
+  if (!pages_) return;
+  bool was_compacting = pages_->is_compacting();
+  pages_->on_event(std::move(event));
+  has_dead_segment_ |= was_compacting && !pages_->is_compacting();
+}
+
+void Replica::retry() {
+  if (pages_) pages_->retry();
+}
+
+void Replica::doom(std::vector<storage::FileId> segments) {
+  if (segments.empty()) return;
+  if (is_durable_ && is_usable_) {
+    write_header();
+    wants_sync_ = true;
+  }
+  for (storage::FileId file : segments) {
+    if (is_durable_)
+      doomed_.push_back({header_, file});
+    else
+      segments_.remove(file);
+  }
+}
+
+void Replica::remove_doomed() {
+  while (!doomed_.empty() && doomed_.front().position < log_.synced()) {
+    segments_.remove(doomed_.front().file);
+    doomed_.pop_front();
+  }
+}
+
+void Replica::forget() {
+  log_.forget(stream_);
+  for (const Doomed& doomed : doomed_) segments_.remove(doomed.file);
+  doomed_.clear();
+  if (!pages_) return;
+  for (storage::FileId file : pages_->take_all()) segments_.remove(file);
+  pages_.reset();
+}
+
+// Recovery.
 
 void Replica::recover(storage::LogPosition position, std::uint8_t kind, base::ByteView payload) {
-  if (!recovering_) recovering_ = std::make_unique<std::map<MessageIndex, broker::Message>>();
+  if (!recovering_) recovering_ = std::make_unique<Recovering>();
   switch (kind) {
     case entries_record: return recover_entries(position, payload);
     case kept_record: return recover_kept(position, payload);
@@ -310,7 +496,7 @@ void Replica::recover(storage::LogPosition position, std::uint8_t kind, base::By
       has_header_ = true;
       return recover_header(payload);
     case snapshot_start_record:
-      recovering_->clear();
+      *recovering_ = {};
       entries_.clear();
       chunks_.clear();
       epochs_.clear();
@@ -361,16 +547,37 @@ void Replica::recover_header(base::ByteView payload) {
   commit_ = std::max(commit_, record->applied);
   last_ = std::max(last_, record->applied);
   delivered_ = record->delivered;
+  recovering_->segments.clear();
+  for (const ListedSegment& segment : record->segments)
+    recovering_->segments.push_back(note_of(segment));
+  recovering_->settled.clear();
   is_usable_ = record->is_usable;
   producers_.assign(record->producers);
   // It knows of everything that was written before it; records that are left may not tell all.
   epochs_ = std::move(record->epochs);
 }
 
-void Replica::finish_recovery() {
+void Replica::finish_recovery(std::set<storage::FileId>& wanted) {
   if (!recovering_) return;
-  for (auto& [index, message] : *recovering_) queue_.put(index, std::move(message), false);
-  recovering_.reset();
+  std::unique_ptr<Recovering> found = std::move(recovering_);
+  std::vector<ReplicaPages::Live> live;
+  if (!found->segments.empty()) {
+    pages().recover(found->segments, found->settled, live, damage_);
+    for (const storage::SegmentNote& note : found->segments) wanted.insert(note.file);
+    has_dead_segment_ = true;
+  }
+  auto next = live.begin();
+  auto put_stored_before = [&](MessageIndex index) {
+    for (; next != live.end() && next->index < index; ++next)
+      queue_.put_stored(next->index, next->body_bytes);
+  };
+  for (auto& [index, message] : found->messages) {
+    put_stored_before(index);
+    // What a segment holds, and what left it, is the segment's to say.
+    if (pages_ && pages_->knows(index)) continue;
+    queue_.put(index, std::move(message), false);
+  }
+  put_stored_before(MessageIndex{UINT64_MAX});
   written_ = last_;
   discarded_ = applied_;
 }

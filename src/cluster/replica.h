@@ -3,6 +3,8 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "base/ring.h"
@@ -10,6 +12,7 @@
 #include "cluster/link_message.h"
 #include "cluster/producers.h"
 #include "cluster/queue_entry.h"
+#include "cluster/replica_pages.h"
 #include "storage/log.h"
 
 namespace warren::cluster {
@@ -21,12 +24,15 @@ namespace warren::cluster {
 /// never taken back. A leader applies at once. Entries stay in memory until `discard`.
 class Replica {
  public:
-  /// `log` must outlive the replica. The replica is empty and usable.
-  Replica(QueueId id, bool is_durable, storage::Log& log);
+  /// `log` and `segments` must outlive the replica. The replica is empty and usable.
+  Replica(QueueId id, bool is_durable, storage::Log& log, storage::SegmentStore& segments);
 
-  /// Recovery: each record of its stream in order, then finish.
+  /// Recovery: each record of its stream in order, then finish, which puts the segments in use into
+  /// `wanted`.
   void recover(storage::LogPosition position, std::uint8_t kind, base::ByteView payload);
-  void finish_recovery();
+  void finish_recovery(std::set<storage::FileId>& wanted);
+  /// What recovery found damaged, for the operator.
+  std::vector<std::string> take_damage() { return std::exchange(damage_, {}); }
 
   QueueId id() const { return id_; }
   bool is_durable() const { return is_durable_; }
@@ -45,7 +51,7 @@ class Replica {
   /// Entries up to there are not in entries() any more.
   MessageIndex discarded() const { return discarded_; }
   MessageIndex applied() const { return applied_; }
-  /// The messages that are left when every entry is applied.
+  /// The messages that are left when every entry is applied; for checks, it reads from disk.
   std::vector<std::pair<MessageIndex, broker::Message>> contents() const;
 
   /// Adds an entry with an index above last().
@@ -71,10 +77,27 @@ class Replica {
   bool write();
   /// Everything up to there is as safe here as it will get.
   MessageIndex acked();
-  bool is_waiting_for_sync() const { return !unsynced_.empty(); }
+  bool is_waiting_for_sync() const { return !unsynced_.empty() || !doomed_.empty(); }
 
-  /// Writes again what is still needed from before `target`, so that old files can go.
+  /// Takes what is still needed from before `target` elsewhere, so that old files can go: much of
+  /// it into segments, which takes several calls, little of it to the log's end.
   void move(storage::LogPosition target);
+  /// Frees memory: forgets what segments hold, and begins to write more to them. Returns how many
+  /// bytes will be free.
+  std::uint64_t page_out(std::uint64_t wanted_bytes);
+  /// Reads what is to be delivered next. Call after deliveries.
+  void page_in();
+  /// A snapshot needs the messages from there on.
+  void fetch(MessageIndex from);
+  /// Messages whose only copy here was found damaged. Whoever leads must order their end.
+  std::vector<MessageIndex> take_lost();
+  bool has_lost() const { return pages_ && pages_->has_lost(); }
+  /// Begins to put together what is left in sparse segments. False when there is nothing to do.
+  bool compact() { return pages_ && pages_->compact(); }
+  bool is_compacting() const { return pages_ && pages_->is_compacting(); }
+  void on_segment(storage::SegmentEvent event);
+  bool is_refused() const { return pages_ && pages_->is_refused(); }
+  void retry();
   /// Drops everything from the log; the queue is deleted.
   void forget();
 
@@ -100,7 +123,15 @@ class Replica {
   void apply(const QueueEntry& entry);
   void apply_up_to(MessageIndex limit);
   void note_epoch(Epoch epoch, MessageIndex index);
+  void write_entries();
   void write_header();
+  void write_tail();
+  void doom(std::vector<storage::FileId> segments);
+  void remove_doomed();
+  void settle(const std::vector<MessageIndex>& messages);
+  ReplicaPages& pages();
+  MessageIndex last_put() const { return is_usable_ ? applied_ : last_; }
+  bool store_before(storage::LogPosition target);
   void keep(std::vector<SnapshotMessage>& batch);
   void keep_again(std::vector<Chunk> old);
   void recover_entries(storage::LogPosition position, base::ByteView payload);
@@ -130,8 +161,24 @@ class Replica {
   storage::LogPosition header_;
   bool has_header_ = false;
   bool wants_sync_ = false;
+
+  storage::SegmentStore& segments_;
+  std::unique_ptr<ReplicaPages> pages_;  ///< made with the first segment
+  bool has_dead_segment_ = false;
+  /// Segments that go when a record that does not list them is durable.
+  struct Doomed {
+    storage::LogPosition position;
+    storage::FileId file;
+  };
+  std::deque<Doomed> doomed_;
+  std::vector<std::string> damage_;
   /// During recovery messages come in any order; empty afterwards.
-  std::unique_ptr<std::map<MessageIndex, broker::Message>> recovering_;
+  struct Recovering {
+    std::map<MessageIndex, broker::Message> messages;
+    std::vector<storage::SegmentNote> segments;  ///< as last listed
+    std::vector<MessageIndex> settled;           ///< after that
+  };
+  std::unique_ptr<Recovering> recovering_;
 };
 
 }  // namespace warren::cluster

@@ -24,12 +24,15 @@ struct Copy {
     auto recovered = storage::recover(disk, [](auto&&...) {});
     log = std::make_unique<storage::Log>(disk, storage::Log::Options{}, *recovered);
     disk.set_events(log.get());
-    replica = std::make_unique<Replica>(queue, true, *log);
+    segments = std::make_unique<storage::SegmentStore>(disk, storage::SegmentStore::Options{});
+    REQUIRE(segments->find_files());
+    replica = std::make_unique<Replica>(queue, true, *log, *segments);
     auto again = storage::recover(
         disk, [&](storage::LogPosition position, storage::StreamId, std::uint8_t kind,
                   base::ByteView payload) { replica->recover(position, kind, payload); });
     REQUIRE(again.has_value());
-    replica->finish_recovery();
+    std::set<storage::FileId> wanted;
+    replica->finish_recovery(wanted);
   }
   void enqueue(std::uint64_t index, broker::Message what, std::uint64_t epoch = 1) {
     replica->append({Epoch{epoch}, {index}, Enqueued{{1}, {index}, std::move(what)}});
@@ -54,6 +57,7 @@ struct Copy {
 
   storage::MemoryDisk disk;
   std::unique_ptr<storage::Log> log;
+  std::unique_ptr<storage::SegmentStore> segments;
   std::unique_ptr<Replica> replica;
 };
 

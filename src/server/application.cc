@@ -267,6 +267,10 @@ void Application::on_link_down(const catalog::NodeName& peer) {
 void Application::on_peer_dead(const catalog::NodeName& peer) {
   if (node_) node_->on_peer_dead(peer);
 }
+void Application::on_disk_read(storage::DiskToken token, base::Result<base::Bytes> result) {
+  if (node_) node_->on_disk_read(token, std::move(result));
+}
+
 void Application::on_disk_done(storage::DiskToken token, base::Result<> result) {
   if (node_) node_->on_disk_done(token, std::move(result));
 }

@@ -71,6 +71,7 @@ class Application final : public LinkEvents, public storage::DiskEvents {
   void on_link_down(const catalog::NodeName& peer) override;
   void on_peer_dead(const catalog::NodeName& peer) override;
   void on_disk_done(storage::DiskToken token, base::Result<> result) override;
+  void on_disk_read(storage::DiskToken token, base::Result<base::Bytes> result) override;
 
   base::Result<> make_node();
   base::Result<cluster::NodeOptions> node_options() const;

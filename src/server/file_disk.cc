@@ -20,7 +20,8 @@ namespace fs = std::filesystem;
 using storage::DiskToken;
 using storage::FileId;
 
-constexpr std::string_view suffix = ".log";
+constexpr std::string_view log_suffix = ".log";
+constexpr std::string_view segment_suffix = ".seg";
 constexpr std::size_t name_digits = 16;
 constexpr std::size_t max_open_files = 8;
 
@@ -30,15 +31,18 @@ std::unexpected<base::Error> system_error(std::string_view what, const fs::path&
 }
 
 std::optional<FileId> id_of(const std::string& name) {
-  if (name.size() != name_digits + suffix.size() || !name.ends_with(suffix)) return {};
+  static_assert(log_suffix.size() == segment_suffix.size());
+  bool is_log = name.ends_with(log_suffix);
+  if (name.size() != name_digits + log_suffix.size()) return {};
+  if (!is_log && !name.ends_with(segment_suffix)) return {};
   std::uint64_t value = 0;
   for (char c : name.substr(0, name_digits)) {
     auto digit = std::string_view("0123456789abcdef").find(c);
     if (digit == std::string_view::npos) return {};
     value = value << 4 | digit;
   }
-  if (value == 0) return {};
-  return FileId{value};
+  if (value == 0 || value >= storage::segment_files) return {};
+  return FileId{is_log ? value : value + storage::segment_files};
 }
 
 base::Result<std::vector<FileId>> list_files(const fs::path& directory) {
@@ -72,19 +76,22 @@ class FileDisk::Files {
   }
 
   fs::path path_of(FileId file) const {
-    return directory_ / fmt::format("{:016x}{}", file.value, suffix);
+    std::uint64_t number = file.value & ~storage::segment_files;
+    std::string_view suffix = storage::is_segment(file) ? segment_suffix : log_suffix;
+    return directory_ / fmt::format("{:016x}{}", number, suffix);
   }
   const fs::path& directory() const { return directory_; }
 
-  /// Runs the work unless something failed before.
-  base::Result<> run(const std::function<base::Result<>(Files&)>& work) {
+  /// Runs the work, unless work on the log failed before.
+  base::Result<> run(bool is_log, const std::function<base::Result<>(Files&)>& work) {
     if (failed_) return std::unexpected(*failed_);
     auto result = work(*this);
-    if (!result) failed_ = result.error();
+    if (!result && is_log) failed_ = result.error();
     return result;
   }
 
   const std::optional<base::Error>& failed() const { return failed_; }
+  int copy_directory() const { return ::fcntl(directory_descriptor_, F_DUPFD_CLOEXEC, 0); }
 
   base::Result<> write(FileId file, std::uint64_t offset, base::ByteView data) {
     TRY_ASSIGN(int descriptor, open(file));
@@ -121,11 +128,24 @@ class FileDisk::Files {
     TRY(sync_names());
     struct stat status {};
     if (::fstat(descriptor, &status) != 0) return system_error("examine", path_of(file));
-    base::Bytes bytes(static_cast<std::size_t>(status.st_size), '\0');
+    return read_some(file, descriptor, 0, static_cast<std::uint64_t>(status.st_size));
+  }
+
+  base::Result<base::Bytes> read_at(FileId file, std::uint64_t offset, std::uint64_t bytes) {
+    int descriptor = ::open(path_of(file).c_str(), O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) return system_error("open", path_of(file));
+    auto result = read_some(file, descriptor, offset, bytes);
+    ::close(descriptor);
+    return result;
+  }
+
+  base::Result<base::Bytes> read_some(FileId file, int descriptor, std::uint64_t offset,
+                                      std::uint64_t most) {
+    base::Bytes bytes(most, '\0');
     std::size_t done = 0;
     while (done < bytes.size()) {
-      ssize_t size =
-          ::pread(descriptor, bytes.data() + done, bytes.size() - done, static_cast<off_t>(done));
+      ssize_t size = ::pread(descriptor, bytes.data() + done, bytes.size() - done,
+                             static_cast<off_t>(offset + done));
       if (size < 0 && errno == EINTR) continue;
       if (size < 0) return system_error("read", path_of(file));
       if (size == 0) break;
@@ -184,8 +204,7 @@ base::Result<std::unique_ptr<FileDisk>> FileDisk::open(net::Shard& shard, const 
 FileDisk::FileDisk(net::Shard& shard, std::shared_ptr<Files> files, storage::DiskEvents& events)
     : mailbox_(shard.mailbox()),
       target_(std::make_shared<Target>(Target{&events})),
-      files_(std::move(files)),
-      worker_(std::make_unique<net::Worker>()) {}
+      log_{std::move(files), std::make_unique<net::Worker>()} {}
 
 FileDisk::~FileDisk() {
   target_->events = nullptr;
@@ -193,42 +212,77 @@ FileDisk::~FileDisk() {
 
 base::Result<> FileDisk::finish() {
   target_->events = nullptr;
-  worker_.reset();
-  if (files_->failed()) return std::unexpected(*files_->failed());
+  for (Lane* lane : {&reads_, &segments_, &log_}) lane->worker.reset();
+  if (log_.files->failed()) return std::unexpected(*log_.files->failed());
   return {};
 }
 
-void FileDisk::request(DiskToken token, std::function<base::Result<>(Files&)> work) {
-  worker_->submit(
-      [files = files_, target = target_, mailbox = mailbox_, token, work = std::move(work)] {
-        mailbox->post([target, token, result = files->run(work)]() mutable {
-          if (target->events) target->events->on_disk_done(token, std::move(result));
+void FileDisk::flush() {
+  for (Lane* lane : {&log_, &segments_, &reads_})
+    if (lane->worker) lane->worker->flush();
+}
+
+FileDisk::Lane& FileDisk::begin(Lane& lane) {
+  if (!lane.worker) {
+    lane.files = std::make_shared<Files>(log_.files->directory(), log_.files->copy_directory());
+    lane.worker = std::make_unique<net::Worker>();
+  }
+  return lane;
+}
+
+FileDisk::Lane& FileDisk::lane_of(FileId file) {
+  return storage::is_segment(file) ? begin(segments_) : log_;
+}
+
+void FileDisk::request(FileId file, DiskToken token, std::function<base::Result<>(Files&)> work) {
+  Lane& lane = lane_of(file);
+  lane.worker->submit([files = lane.files, target = target_, mailbox = mailbox_, token,
+                       is_log = !storage::is_segment(file), work = std::move(work)] {
+    mailbox->post([target, token, result = files->run(is_log, work)]() mutable {
+      if (target->events) target->events->on_disk_done(token, std::move(result));
+    });
+  });
+}
+
+void FileDisk::read_at(FileId file, std::uint64_t offset, std::uint64_t bytes, DiskToken token) {
+  Lane& lane = begin(reads_);
+  lane.worker->submit(
+      [files = lane.files, target = target_, mailbox = mailbox_, file, offset, bytes, token] {
+        // A letter is copied by its mailbox, and the bytes should not be.
+        auto result = std::make_shared<base::Result<base::Bytes>>(
+            files->read_at(file, offset, bytes));
+        mailbox->post([target, token, result] {
+          if (target->events) target->events->on_disk_read(token, std::move(*result));
         });
       });
 }
 
+base::Result<base::Bytes> FileDisk::load(FileId file, std::uint64_t offset, std::uint64_t bytes) {
+  return log_.files->read_at(file, offset, bytes);
+}
+
 void FileDisk::write(FileId file, std::uint64_t offset, base::Bytes data, bool sync_after,
                      DiskToken token) {
-  request(token, [file, offset, data = std::move(data), sync_after](Files& files) {
+  request(file, token, [file, offset, data = std::move(data), sync_after](Files& files) {
     auto written = files.write(file, offset, data);
     return written && sync_after ? files.sync(file) : written;
   });
 }
 
 void FileDisk::sync(FileId file, DiskToken token) {
-  request(token, [file](Files& files) { return files.sync(file); });
+  request(file, token, [file](Files& files) { return files.sync(file); });
 }
 
 void FileDisk::remove(FileId file, DiskToken token) {
-  request(token, [file](Files& files) { return files.remove(file); });
+  request(file, token, [file](Files& files) { return files.remove(file); });
 }
 
 base::Result<std::vector<FileId>> FileDisk::list() {
-  return list_files(files_->directory());
+  return list_files(log_.files->directory());
 }
 
 base::Result<base::Bytes> FileDisk::read(FileId file) {
-  return files_->read(file);
+  return log_.files->read(file);
 }
 
 base::Result<> FileDisk::wipe(const fs::path& directory) {

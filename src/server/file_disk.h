@@ -9,8 +9,9 @@
 
 namespace warren::server {
 
-/// The files of one directory, named by sixteen hexadecimal digits and ".log". A thread of its
-/// own writes and syncs; answers come through the shard's mailbox.
+/// The files of one directory, named by sixteen hexadecimal digits and ".log" or ".seg". One thread
+/// writes and syncs the log, one the segments, one reads; the last two begin when they are needed.
+/// Answers come through the shard's mailbox.
 class FileDisk final : public storage::Disk {
  public:
   /// Makes the directory when it is missing. `events` must outlive the disk; it hears of requests
@@ -25,11 +26,15 @@ class FileDisk final : public storage::Disk {
              storage::DiskToken token) override;
   void sync(storage::FileId file, storage::DiskToken token) override;
   void remove(storage::FileId file, storage::DiskToken token) override;
+  void read_at(storage::FileId file, std::uint64_t offset, std::uint64_t bytes,
+               storage::DiskToken token) override;
   base::Result<std::vector<storage::FileId>> list() override;
   base::Result<base::Bytes> read(storage::FileId file) override;
+  base::Result<base::Bytes> load(storage::FileId file, std::uint64_t offset,
+                                 std::uint64_t bytes) override;
 
   /// Starts what was requested since the last call; to be called at the end of each turn.
-  void flush() { worker_->flush(); }
+  void flush();
   /// Waits for what was requested and tells the first failure. Nothing can be requested after.
   base::Result<> finish();
 
@@ -39,13 +44,22 @@ class FileDisk final : public storage::Disk {
  private:
   struct Target;
   class Files;
+  /// A thread with the files that it has open.
+  struct Lane {
+    std::shared_ptr<Files> files;
+    std::unique_ptr<net::Worker> worker;
+  };
   FileDisk(net::Shard& shard, std::shared_ptr<Files> files, storage::DiskEvents& events);
-  void request(storage::DiskToken token, std::function<base::Result<>(Files&)> work);
+  Lane& lane_of(storage::FileId file);
+  Lane& begin(Lane& lane);
+  void request(storage::FileId file, storage::DiskToken token,
+               std::function<base::Result<>(Files&)> work);
 
   std::shared_ptr<net::Mailbox> mailbox_;
   std::shared_ptr<Target> target_;
-  std::shared_ptr<Files> files_;
-  std::unique_ptr<net::Worker> worker_;
+  Lane log_;
+  Lane segments_;
+  Lane reads_;
 };
 
 }  // namespace warren::server

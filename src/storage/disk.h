@@ -9,8 +9,11 @@
 
 namespace warren::storage {
 
-/// The number of a log file, 1 and up. A disk makes the file's name from it.
+/// Names a file. Log files have numbers from 1 up; a segment's number goes on from segment_files.
+/// A disk makes the file's name from it.
 using FileId = base::Id<struct FileTag>;
+inline constexpr std::uint64_t segment_files = 1ull << 63;
+constexpr bool is_segment(FileId file) { return file.value >= segment_files; }
 /// Names one request to the disk. Whoever asks chooses it.
 using DiskToken = base::Id<struct DiskTokenTag>;
 
@@ -19,16 +22,20 @@ class DiskEvents {
  public:
   virtual ~DiskEvents() = default;
   virtual void on_disk_done(DiskToken token, base::Result<> result) = 0;
+  /// Ends a read_at.
+  virtual void on_disk_read(DiskToken, base::Result<base::Bytes>) {}
 };
 
 /// The files of one directory, without waiting for them. The server implements it with a thread
 /// and real files, the simulator in memory.
 ///
-/// Requests are carried out one after the other in the order in which they were made. Each ends
-/// with one DiskEvents::on_disk_done, in the same order, on the caller's thread, and never from
-/// inside a request call; the listener may make further requests. After the first failure nothing
-/// more is carried out: each later request ends with that same error, so that a write never lands
-/// behind a sync that failed.
+/// Requests about log files are carried out one after the other in the order in which they were
+/// made; so are those about segments, and reads, each apart from the others, so that none waits for
+/// another kind. Each ends with one call of DiskEvents, in the same order, on the caller's thread,
+/// and never from inside a request call; the listener may make further requests. After the first
+/// failure about log files nothing more is carried out there: each later request ends with that
+/// same error, so that a write never lands behind a sync that failed. Elsewhere a failure is that
+/// of the one request.
 class Disk {
  public:
   virtual ~Disk() = default;
@@ -42,12 +49,19 @@ class Disk {
   virtual void sync(FileId file, DiskToken token) = 0;
   /// Removes the file; a missing one is no failure. A crash may bring it back.
   virtual void remove(FileId file, DiskToken token) = 0;
+  /// Reads at most `bytes`; fewer only where the file ends. What was not written before the request
+  /// may be missing.
+  virtual void read_at(FileId file, std::uint64_t offset, std::uint64_t bytes,
+                       DiskToken token) = 0;
 
   /// For start-up, before any request above. The calls wait.
   /// The files that exist, in ascending order.
   virtual base::Result<std::vector<FileId>> list() = 0;
   /// The whole file. It is made durable first: bytes that were read can't get lost later.
   virtual base::Result<base::Bytes> read(FileId file) = 0;
+  /// A part of a file, as read_at; the call waits. May also be used later, for checks.
+  virtual base::Result<base::Bytes> load(FileId file, std::uint64_t offset,
+                                         std::uint64_t bytes) = 0;
 };
 
 }  // namespace warren::storage

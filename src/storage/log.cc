@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "base/assert.h"
-#include "base/crc32c.h"
 
 namespace warren::storage {
 
@@ -57,28 +56,41 @@ LogPosition Log::append(StreamId stream, std::uint8_t kind, ByteView payload) {
 }
 
 LogPosition Log::append(StreamId stream, std::uint8_t kind, std::span<const ByteView> parts) {
-  ASSERT(stream);
   std::size_t payload_bytes = 0;
   for (ByteView part : parts) payload_bytes += part.size();
-  ASSERT(payload_bytes <= max_record_bytes);
-  if (failed_) return end_;
+  return append_with(stream, kind, payload_bytes, [&](Bytes& out) {
+    for (ByteView part : parts) out.append(part);
+  });
+}
 
+Bytes& Log::begin_record(StreamId stream, std::uint8_t kind, std::size_t payload_bytes) {
+  ASSERT(stream);
+  ASSERT(payload_bytes <= max_record_bytes);
   std::size_t bytes = record_header_bytes + payload_bytes;
   make_room(bytes);
   Batch& batch = batches_.back();
-  std::uint32_t payload_check = batch.seed;
-  for (ByteView part : parts) payload_check = base::crc32c(part, payload_check);
+  std::size_t wanted = batch.bytes.size() + bytes;
+  if (wanted > batch.bytes.capacity())
+    batch.bytes.reserve(std::max(wanted, 2 * batch.bytes.size()));
   RecordHeader header{.position = end_,
                       .stream = stream,
                       .kind = kind,
-                      .payload_bytes = static_cast<std::uint32_t>(payload_bytes),
-                      .payload_check = payload_check};
+                      .payload_bytes = static_cast<std::uint32_t>(payload_bytes)};
   write_record_header(batch.bytes, header, batch.seed);
-  for (ByteView part : parts) batch.bytes.append(part);
+  return batch.bytes;
+}
+
+LogPosition Log::end_record(StreamId stream, std::size_t payload_bytes) {
+  Batch& batch = batches_.back();
+  std::size_t bytes = record_header_bytes + payload_bytes;
+  std::size_t start = end_.value - batch.first.value;
+  ASSERT(batch.bytes.size() == start + bytes);
+  set_payload_check(batch.bytes, start, batch.seed);
+  LogPosition position = end_;
   grow(bytes);
   last_record_end_ = end_;
-  note_need(stream, header.position, bytes);
-  return header.position;
+  note_need(stream, position, bytes);
+  return position;
 }
 
 void Log::make_room(std::size_t record_bytes) {

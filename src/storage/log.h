@@ -37,6 +37,14 @@ class Log : public DiskEvents {
   /// The record is durable when synced() is above the position returned.
   LogPosition append(StreamId stream, std::uint8_t kind, std::span<const base::ByteView> parts);
   LogPosition append(StreamId stream, std::uint8_t kind, base::ByteView payload);
+  /// The same for a payload of known length that `write` appends to the log's own buffer.
+  template <typename Write>
+  LogPosition append_with(StreamId stream, std::uint8_t kind, std::size_t payload_bytes,
+                          Write&& write) {
+    if (failed_) return end_;
+    write(begin_record(stream, kind, payload_bytes));
+    return end_record(stream, payload_bytes);
+  }
 
   /// Hands what was appended to the disk, at once or, while a sync is under way, after it. With
   /// `sync` all of it becomes durable. Call once per loop turn, also in turns without appends.
@@ -110,6 +118,8 @@ class Log : public DiskEvents {
     std::uint64_t bytes = 0;
   };
 
+  base::Bytes& begin_record(StreamId stream, std::uint8_t kind, std::size_t payload_bytes);
+  LogPosition end_record(StreamId stream, std::size_t payload_bytes);
   void make_room(std::size_t record_bytes);
   void open_file();
   void open_batch();

@@ -83,6 +83,13 @@ void write_record_header(Bytes& out, const RecordHeader& header, std::uint32_t s
   writer.patch_u32(start, crc32c(ByteView(out).substr(start + 4, record_header_bytes - 4), seed));
 }
 
+void set_payload_check(Bytes& bytes, std::size_t start, std::uint32_t seed) {
+  ByteWriter writer(bytes);
+  ByteView record = ByteView(bytes).substr(start);
+  writer.patch_u32(start + 4, crc32c(record.substr(record_header_bytes), seed));
+  writer.patch_u32(start, crc32c(record.substr(4, record_header_bytes - 4), seed));
+}
+
 std::optional<RecordHeader> read_record_header(ByteView bytes, LogPosition position,
                                                std::uint32_t seed) {
   if (bytes.size() < record_header_bytes) return std::nullopt;

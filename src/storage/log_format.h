@@ -62,6 +62,8 @@ struct RecordHeader {
 
 /// Appends the header's 32 bytes.
 void write_record_header(base::Bytes& out, const RecordHeader& header, std::uint32_t seed);
+/// Puts in the checks of the record that begins at `start` and whose payload goes to the end.
+void set_payload_check(base::Bytes& bytes, std::size_t start, std::uint32_t seed);
 /// The header at the front of `bytes`, when it verifies and says that it is at `position`.
 std::optional<RecordHeader> read_record_header(base::ByteView bytes, LogPosition position,
                                                std::uint32_t seed);

@@ -30,15 +30,32 @@ MemoryDisk::MemoryDisk(std::shared_ptr<MemoryFiles> files) : files_(std::move(fi
 
 void MemoryDisk::write(FileId file, std::uint64_t offset, Bytes data, bool sync_after,
                        DiskToken token) {
-  queue_.push_back({Kind::write, file, offset, std::move(data), sync_after, token});
+  queue_of(file).push_back({Kind::write, file, offset, std::move(data), sync_after, token});
 }
 
 void MemoryDisk::sync(FileId file, DiskToken token) {
-  queue_.push_back({Kind::sync, file, 0, {}, true, token});
+  queue_of(file).push_back({Kind::sync, file, 0, {}, true, token});
 }
 
 void MemoryDisk::remove(FileId file, DiskToken token) {
-  queue_.push_back({Kind::remove, file, 0, {}, false, token});
+  queue_of(file).push_back({Kind::remove, file, 0, {}, false, token});
+}
+
+void MemoryDisk::read_at(FileId file, std::uint64_t offset, std::uint64_t bytes, DiskToken token) {
+  queue_of(file).push_back({Kind::read, file, offset, {}, false, token, bytes});
+}
+
+Result<Bytes> MemoryDisk::load(FileId file, std::uint64_t offset, std::uint64_t bytes) {
+  auto found = files_->files.find(file);
+  if (found == files_->files.end())
+    return base::fail(base::ErrorCode::not_found, "no such file in memory");
+  if (found->second.unsynced.empty()) {
+    const Bytes& durable = found->second.durable;
+    return offset < durable.size() ? durable.substr(offset, bytes) : Bytes();
+  }
+  Bytes content = found->second.durable;
+  for (const MemoryFiles::Write& write : found->second.unsynced) write_into(content, write);
+  return offset < content.size() ? content.substr(offset, bytes) : Bytes();
 }
 
 Result<std::vector<FileId>> MemoryDisk::list() {
@@ -56,11 +73,20 @@ Result<Bytes> MemoryDisk::read(FileId file) {
 }
 
 bool MemoryDisk::run_one() {
-  if (queue_.empty()) return false;
-  Request request = std::move(queue_.front());
-  queue_.pop_front();
+  if (pending() == 0) return false;
+  bool is_segments_turn = ++turns_ % 3 == 0 && !segment_queue_.empty();
+  std::deque<Request>& queue =
+      is_segments_turn || log_queue_.empty() ? segment_queue_ : log_queue_;
+  Request request = std::move(queue.front());
+  queue.pop_front();
   Result<> result = carry_out(request);
-  if (events_ != nullptr) events_->on_disk_done(request.token, std::move(result));
+  if (events_ == nullptr) return true;
+  if (request.kind != Kind::read)
+    events_->on_disk_done(request.token, std::move(result));
+  else if (result)
+    events_->on_disk_read(request.token, load(request.file, request.offset, request.read_bytes));
+  else
+    events_->on_disk_read(request.token, std::unexpected(result.error()));
   return true;
 }
 
@@ -77,11 +103,15 @@ Result<> MemoryDisk::carry_out(Request& request) {
   switch (request.kind) {
     case Kind::write: {
       ++counts_.writes;
+      if (is_segment(request.file)) ++files_->segment_writes;
       auto& unsynced = files_->files[request.file].unsynced;
       unsynced.push_back({request.offset, std::move(request.data)});
       break;
     }
     case Kind::sync:
+      break;
+    case Kind::read:
+      ++files_->segment_reads;
       break;
     case Kind::remove: {
       ++counts_.removes;
@@ -106,10 +136,12 @@ void MemoryDisk::make_durable(FileId file) {
 }
 
 void MemoryDisk::carry_out_some(Random& random) {
-  std::size_t count = random.below(queue_.size() + 1);
-  for (std::size_t i = 0; i < count; ++i)
-    if (!carry_out(queue_[i])) break;
-  queue_.clear();
+  for (std::deque<Request>* queue : {&log_queue_, &segment_queue_}) {
+    std::size_t count = queue->empty() ? 0 : random.below(queue->size() + 1);
+    for (std::size_t i = 0; i < count; ++i)
+      if (!carry_out((*queue)[i])) break;
+    queue->clear();
+  }
   requests_until_failure_.reset();
 }
 

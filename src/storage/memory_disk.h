@@ -27,6 +27,8 @@ class MemoryFiles {
 
   std::map<FileId, File> files;
   std::map<FileId, File> removed;  ///< a crash may bring them back
+  std::uint64_t segment_writes = 0;
+  std::uint64_t segment_reads = 0;
 };
 
 /// A disk in memory for tests and the simulator. Requests wait until run_one() or run_all() carries
@@ -50,14 +52,20 @@ class MemoryDisk : public Disk {
              DiskToken token) override;
   void sync(FileId file, DiskToken token) override;
   void remove(FileId file, DiskToken token) override;
+  void read_at(FileId file, std::uint64_t offset, std::uint64_t bytes,
+               DiskToken token) override;
   base::Result<std::vector<FileId>> list() override;
   base::Result<base::Bytes> read(FileId file) override;
+  base::Result<base::Bytes> load(FileId file, std::uint64_t offset, std::uint64_t bytes) override;
 
-  /// Carries out the oldest request and tells the events. False when there is none.
+  /// Carries out the oldest request of one kind, of the log's mostly, and tells the events. False
+  /// when there is none.
   bool run_one();
   /// Until no request is left, those included that the events make.
   void run_all();
-  std::size_t pending() const { return queue_.size(); }
+  std::size_t pending() const {
+    return log_queue_.size() + segment_queue_.size();
+  }
   const Counts& counts() const { return counts_; }
 
   /// The power fails: some waiting requests may still be carried out, nobody is told. Then each
@@ -75,7 +83,7 @@ class MemoryDisk : public Disk {
   std::uint64_t size(FileId file) const;
 
  private:
-  enum class Kind { write, sync, remove };
+  enum class Kind { write, sync, remove, read };
   struct Request {
     Kind kind;
     FileId file;
@@ -83,15 +91,21 @@ class MemoryDisk : public Disk {
     base::Bytes data;
     bool sync_after;
     DiskToken token;
+    std::uint64_t read_bytes = 0;
   };
 
+  std::deque<Request>& queue_of(FileId file) {
+    return is_segment(file) ? segment_queue_ : log_queue_;
+  }
   base::Result<> carry_out(Request& request);
   void carry_out_some(base::Random& random);
   void make_durable(FileId file);
 
   std::shared_ptr<MemoryFiles> files_;
   DiskEvents* events_ = nullptr;
-  std::deque<Request> queue_;
+  std::deque<Request> log_queue_;
+  std::deque<Request> segment_queue_;  ///< reads of segments as well
+  std::uint64_t turns_ = 0;
   Counts counts_;
   std::optional<std::size_t> requests_until_failure_;
   base::Error failure_{};

@@ -112,6 +112,7 @@ Result<> Recovery::scan() {
   TRY_ASSIGN(std::vector<FileId> ids, disk_.list());
   std::ranges::sort(ids);
   for (FileId id : ids) {
+    if (is_segment(id)) break;
     TRY_ASSIGN(Bytes bytes, disk_.read(id));
     ScannedFile file{.id = id, .bytes = bytes.size(), .header = read_file_header(bytes, id)};
     if (file.header && file.header->version > log_version)

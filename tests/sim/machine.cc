@@ -40,6 +40,9 @@ cluster::NodeOptions Machine::node_options() const {
   options.election_timeout = settings_.election_timeout;
   options.wait_for_members = settings_.wait_for_members;
   options.log.file_bytes = settings_.file_bytes;
+  options.segments.segment_bytes = settings_.segment_bytes;
+  options.segments.read_bytes = settings_.read_bytes;
+  options.memory_budget = settings_.memory_budget;
   return options;
 }
 
@@ -158,6 +161,10 @@ void Machine::input(std::uint64_t run, Input input) {
 
 void Machine::on_disk_done(storage::DiskToken token, base::Result<> result) {
   if (node_) node_->on_disk_done(token, std::move(result));
+}
+
+void Machine::on_disk_read(storage::DiskToken token, base::Result<base::Bytes> result) {
+  if (node_) node_->on_disk_read(token, std::move(result));
 }
 
 void Machine::turn() {

@@ -19,6 +19,9 @@ class Machine final : public storage::DiskEvents {
     base::Duration election_timeout = std::chrono::milliseconds(500);
     base::Duration wait_for_members = std::chrono::seconds(30);
     std::size_t file_bytes = 256 * 1024;
+    std::size_t segment_bytes = 64 * 1024;
+    std::size_t read_bytes = 16 * 1024;
+    std::uint64_t memory_budget = 64 << 20;
     base::Duration slowest_disk = std::chrono::milliseconds(5);
   };
   using Input = std::function<void(cluster::Node&)>;
@@ -28,6 +31,7 @@ class Machine final : public storage::DiskEvents {
 
   const catalog::NodeName& name() const { return name_; }
   Settings& settings() { return settings_; }
+  const storage::MemoryFiles& files() const { return *files_; }
   bool is_on() const { return is_on_; }
   /// Whether the process is there. It may be paused.
   bool is_alive() const { return node_ != nullptr; }
@@ -61,6 +65,7 @@ class Machine final : public storage::DiskEvents {
 
  private:
   void on_disk_done(storage::DiskToken token, base::Result<> result) override;
+  void on_disk_read(storage::DiskToken token, base::Result<base::Bytes> result) override;
   void turn();
   void follow_phase();
   void set_timer();

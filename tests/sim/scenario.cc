@@ -21,6 +21,10 @@ void Scenario::choose() {
   has_ram_node_ = first_nodes_ > 1 && random.chance(15);
   chaos_ = world_.between(seconds(8), seconds(25));
   settings_.file_bytes = std::size_t{16 * 1024} << random.below(7);
+  // In many runs hardly anything may stay in memory, so that messages come and go to segments.
+  if (random.chance(60)) settings_.memory_budget = 256 << random.below(9);
+  settings_.segment_bytes = std::size_t{512} << random.below(8);
+  settings_.read_bytes = std::size_t{256} << random.below(7);
   settings_.slowest_disk = random.chance(20) ? milliseconds(40) : milliseconds(4);
   settings_.link_silence = milliseconds(1500 + 500 * random.below(4));
   if (random.chance(20)) world_.network().set_slowest(milliseconds(40));

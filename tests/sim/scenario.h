@@ -39,7 +39,7 @@ class Scenario {
   /// Empty when every promise was kept.
   std::optional<std::string> run();
   std::uint64_t trace_hash() const { return world_.trace_hash(); }
-  std::string summary() const;
+  std::string summary();
 
  private:
   void choose();

@@ -214,9 +214,15 @@ void Scenario::restart_everything() {
   check_agreement();
 }
 
-std::string Scenario::summary() const {
-  return fmt::format("{} published, {} confirmed, {} delivered", ledger_.published(),
-                     ledger_.confirmed_count(), ledger_.delivered_count());
+std::string Scenario::summary() {
+  std::uint64_t written = 0, read = 0;
+  for (Machine* machine : world_.machines()) {
+    written += machine->files().segment_writes;
+    read += machine->files().segment_reads;
+  }
+  return fmt::format("{} published, {} confirmed, {} delivered, {} segments, {} reads",
+                     ledger_.published(), ledger_.confirmed_count(), ledger_.delivered_count(),
+                     written, read);
 }
 
 }  // namespace warren::sim

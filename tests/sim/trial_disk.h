@@ -28,6 +28,14 @@ class TrialDisk final : public storage::Disk {
   }
   base::Result<std::vector<storage::FileId>> list() override { return memory_.list(); }
   base::Result<base::Bytes> read(storage::FileId file) override { return memory_.read(file); }
+  void read_at(storage::FileId file, std::uint64_t offset, std::uint64_t bytes,
+               storage::DiskToken token) override {
+    memory_.read_at(file, offset, bytes, token);
+  }
+  base::Result<base::Bytes> load(storage::FileId file, std::uint64_t offset,
+                                 std::uint64_t bytes) override {
+    return memory_.load(file, offset, bytes);
+  }
 
  private:
   storage::MemoryDisk memory_;
