@@ -136,14 +136,14 @@ void add_modes(CLI::App& app, Options& options, Raw& raw) {
   }
 }
 
-Mode mode_of(const CLI::App& app) {
-  constexpr std::pair<const char*, Mode> modes[] = {
-      {"load", Mode::load},   {"fill", Mode::fill}, {"drain", Mode::drain},
-      {"churn", Mode::churn}, {"idle", Mode::idle}, {"sink", Mode::sink},
-      {"relay", Mode::relay}};
+constexpr std::pair<const char*, Mode> modes[] = {
+    {"load", Mode::load},   {"fill", Mode::fill}, {"drain", Mode::drain}, {"churn", Mode::churn},
+    {"idle", Mode::idle},   {"sink", Mode::sink}, {"relay", Mode::relay}};
+
+const Mode* find_mode(std::string_view word) {
   for (const auto& [name, mode] : modes)
-    if (app.got_subcommand(name)) return mode;
-  return Mode::load;
+    if (word == name) return &mode;
+  return nullptr;
 }
 
 Result<std::vector<Uri>> parse_uris(const std::vector<std::string>& texts) {
@@ -242,8 +242,13 @@ Result<Options> parse_options(std::vector<std::string> words) {
   // Options without a mode are those of a load.
   const bool names_mode = !words.empty() && !words.front().starts_with('-');
   const bool asks_help = words.empty() || words.front() == "--help" || words.front() == "-h";
+  if (names_mode && find_mode(words.front()) == nullptr)
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("there is no mode '{}': load, fill, drain, churn, idle, sink or relay",
+                            words.front()));
   if (!names_mode && !asks_help) words.insert(words.begin(), "load");
   if (words.empty()) words.push_back("--help");
+  if (const Mode* mode = find_mode(words.front())) options.mode = *mode;
   std::ranges::reverse(words);
   try {
     app.parse(words);
@@ -254,7 +259,6 @@ Result<Options> parse_options(std::vector<std::string> words) {
     return fail(ErrorCode::invalid_argument,
                 fmt::format("{}\nSee warren perf [MODE] --help.", error.what()));
   }
-  options.mode = mode_of(app);
   TRY(take_raw(raw, options));
   take_defaults(options);
   TRY(check(options));

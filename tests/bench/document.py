@@ -136,6 +136,11 @@ def disturbance(results):
     quick = [row for row in results for each in results[row].values() if each.get("quick")]
     runs = sorted({len(each["runs"]) for row in results.values() for each in row.values()})
     text = f"Medians of {' to '.join(map(str, runs))} runs."
+    others = sorted(run["others_cores"] for row in results.values() for each in row.values()
+                    for run in each["runs"] if "others_cores" in run)
+    if others:
+        text += f" Other work on the machine took {others[0]:g} to {others[-1]:g} cores " \
+            f"meanwhile, {others[len(others) // 2]:g} in the median."
     if quick:
         text += " Short runs (`--quick`), some with fewer queues, bindings or messages: " + \
             ", ".join(sorted(set(quick))) + "."

@@ -11,6 +11,10 @@ Figures of rows that are not run are kept from the run before. Raw results: buil
 import argparse
 import fnmatch
 import json
+import os
+import pathlib
+import resource
+import signal
 import statistics
 import subprocess
 import sys
@@ -20,6 +24,7 @@ import document
 from brokers import ROOT, RABBIT_BIN, WARREN_BIN, BenchError
 from rows import ROWS, SLOW, Run
 
+URGENT_NICE = -15
 RESULTS = ROOT / "build/bench/results.json"
 
 
@@ -30,6 +35,8 @@ def parse_words():
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="one short run of each")
     parser.add_argument("--warren-only", action="store_true")
+    parser.add_argument("--urgent", action="store_true",
+                        help="run before other work on the machine (as root)")
     parser.add_argument("--no-document", action="store_true", help="leave docs/ as it is")
     parser.add_argument("--list", action="store_true", help="print the rows' names")
     words = parser.parse_args()
@@ -42,14 +49,41 @@ def parse_words():
     return words
 
 
+def go_first():
+    """Puts this and all that it starts before other work on the machine, where it may."""
+    try:
+        os.setsid()
+    except PermissionError:
+        pass  # it leads a session already
+    try:
+        os.setpriority(os.PRIO_PROCESS, 0, URGENT_NICE)
+        # The kernel shares time among sessions first; nice alone counts within one.
+        pathlib.Path("/proc/self/autogroup").write_text(str(URGENT_NICE))
+    except OSError as error:
+        print(f"--urgent: {error}", file=sys.stderr)
+
+
+def busy_seconds():
+    """CPU time that the whole machine has spent, and that of ended children."""
+    fields = pathlib.Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+    user, nice, system, _, _, irq, soft_irq = map(int, fields[:7])
+    own = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return ((user + nice + system + irq + soft_irq) / os.sysconf("SC_CLK_TCK"),
+            own.ru_utime + own.ru_stime)
+
+
 def run_once(name, target, quick):
     run = Run(target, quick)
     began = time.time()
+    busy, own = busy_seconds()
     figures = ROWS[name][0](run)
+    busy_after, own_after = busy_seconds()
+    others = ((busy_after - busy) - (own_after - own)) / (time.time() - began)
     shown = "  ".join(f"{key} {value:,.3f}".rstrip("0").rstrip(".")
                       for key, value in figures.items())
     print(f"{name:20}{target:17}{shown}", flush=True)
-    return {"figures": figures, "commands": run.commands, "raw": run.raw, "at": began}
+    return {"figures": figures, "commands": run.commands, "raw": run.raw, "at": began,
+            "others_cores": max(0, round(others, 2))}
 
 
 def run_row(name, words, results):
@@ -79,6 +113,9 @@ def run_row(name, words, results):
 
 def main():
     words = parse_words()
+    # So that brokers are stopped whoever ends this.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(1))
     if words.list:
         print("\n".join(ROWS))
         return 0
@@ -86,6 +123,8 @@ def main():
         sys.exit(f"{WARREN_BIN}/warren-perf is missing: make build")
     if not words.warren_only and not RABBIT_BIN.exists():
         sys.exit("RabbitMQ is not installed: tools/setup bench, or --warren-only")
+    if words.urgent:
+        go_first()
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for name in words.chosen:
