@@ -3,7 +3,7 @@ JOBS ?= $(shell nproc)
 RELEASE := build/release
 ASAN := build/asan
 
-.PHONY: build run cluster test unit journeys sanitized setup clean
+.PHONY: build run cluster test unit journeys sanitized bench setup clean
 
 build: setup
 	@cmake --preset release > build-configure.log 2>&1 || (cat build-configure.log; exit 1)
@@ -25,6 +25,12 @@ cluster: build
 test:
 	@tools/setup test
 	@tools/test
+
+# Warren and RabbitMQ in alternation; writes docs/benchmarks.md. BENCH="--quick fanout 'persistent-*'"
+# chooses; see tests/bench/run.py --help.
+bench: build
+	@tools/setup bench
+	@/usr/bin/python3 tests/bench/run.py $(BENCH)
 
 sanitized:
 	@cmake --preset asan > /dev/null

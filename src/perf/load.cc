@@ -60,7 +60,7 @@ Result<Report> Load::run() {
 Result<> Load::prepare() {
   TRY_ASSIGN(admin_, Client::connect(options_.uris.front()));
   TRY(admin_->open_channel(channel));
-  if (options_.mode != Mode::drain) TRY(declare_topology(*admin_, options_));
+  if (options_.mode != Mode::drain && options_.declare) TRY(declare_topology(*admin_, options_));
   allowance_ = options_.count > 0 ? options_.count : without_end;
   drain_count_ = allowance_;
   if (options_.mode == Mode::drain && options_.count == 0 && options_.seconds == 0) {
@@ -80,7 +80,8 @@ Result<> Load::prepare() {
 }
 
 Result<> Load::add_producer(unsigned number) {
-  TRY_ASSIGN(auto client, Client::connect(options_.uris[number % options_.uris.size()]));
+  const auto& uris = options_.producer_uris;
+  TRY_ASSIGN(auto client, Client::connect(uris[number % uris.size()]));
   TRY(client.open_channel(channel));
   if (options_.window > 0) TRY(client.call(channel, amqp::ConfirmSelect{}));
   Producer::Settings settings;
@@ -143,6 +144,7 @@ Result<> Load::drive() {
   last_progress_ = mark(now);
   next_progress_ = now + second;
   if (options_.warm_up_seconds == 0) begin_measurement(now);
+  advance(now);
   while (phase_ != Phase::over) TRY(turn(now));
   return {};
 }
@@ -301,7 +303,9 @@ Result<> Load::finish() {
   for (auto& consumer : consumers_) consumer->socket().close_orderly();
   const bool may_delete = options_.mode == Mode::drain ? options_.remove : !options_.keep;
   if (may_delete) TRY(delete_topology(*admin_, options_));
-  return admin_->close();
+  // Its broker may be gone by now, which is no failure of the load.
+  (void)admin_->close();
+  return {};
 }
 
 Report Load::make_report() {

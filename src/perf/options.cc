@@ -19,6 +19,7 @@ constexpr std::uint32_t size_max = 128U << 20;
 /// What the command line holds as text until all of it is known.
 struct Raw {
   std::vector<std::string> uris;
+  std::vector<std::string> producer_uris;
   std::vector<std::string> consumer_uris;
   std::vector<std::string> arguments;
   std::string queue_type;
@@ -56,10 +57,12 @@ void add_topology(CLI::App& app, Options& options, Raw& raw) {
       ->check(CLI::Range(0U, 10000000U));
   app.add_option("--binding-key", options.binding_key, "key of binding {}, such as a.{}.#");
   app.add_option("--routing-key", options.routing_key, "key of message {}, such as a.{}.b");
+  app.add_flag("!--no-declare", options.declare, "all of that exists already, and is to stay");
   app.add_flag("--keep", options.keep, "leave queues and exchange behind");
 }
 
-void add_producing(CLI::App& app, Options& options) {
+void add_producing(CLI::App& app, Options& options, Raw& raw) {
+  app.add_option("--producer-uri", raw.producer_uris, "brokers of the producers, where others");
   app.add_option("--producers", options.producers, "connections that publish");
   app.add_option("--size", options.size, "octets of a message; from 8 on it carries its time")
       ->check(CLI::Range(0U, size_max));
@@ -101,7 +104,7 @@ void add_modes(CLI::App& app, Options& options, Raw& raw) {
     add_common(*each, options, raw);
     add_topology(*each, options, raw);
     add_length(*each, options);
-    if (each != drain) add_producing(*each, options);
+    if (each != drain) add_producing(*each, options, raw);
     if (each != fill) add_consuming(*each, options, raw);
   }
   drain->add_flag("--persistent", options.persistent, "the queues are durable");
@@ -133,26 +136,31 @@ void add_modes(CLI::App& app, Options& options, Raw& raw) {
   }
 }
 
-Mode mode_of(const CLI::App& app) {
-  constexpr std::pair<const char*, Mode> modes[] = {
-      {"load", Mode::load},   {"fill", Mode::fill}, {"drain", Mode::drain},
-      {"churn", Mode::churn}, {"idle", Mode::idle}, {"sink", Mode::sink},
-      {"relay", Mode::relay}};
+constexpr std::pair<const char*, Mode> modes[] = {
+    {"load", Mode::load},   {"fill", Mode::fill}, {"drain", Mode::drain}, {"churn", Mode::churn},
+    {"idle", Mode::idle},   {"sink", Mode::sink}, {"relay", Mode::relay}};
+
+const Mode* find_mode(std::string_view word) {
   for (const auto& [name, mode] : modes)
-    if (app.got_subcommand(name)) return mode;
-  return Mode::load;
+    if (word == name) return &mode;
+  return nullptr;
+}
+
+Result<std::vector<Uri>> parse_uris(const std::vector<std::string>& texts) {
+  std::vector<Uri> uris;
+  for (const auto& text : texts) {
+    TRY_ASSIGN(auto uri, parse_uri(text));
+    uris.push_back(std::move(uri));
+  }
+  return uris;
 }
 
 Result<> take_raw(const Raw& raw, Options& options) {
-  for (const auto& text : raw.uris) {
-    TRY_ASSIGN(auto uri, parse_uri(text));
-    options.uris.push_back(std::move(uri));
-  }
-  for (const auto& text : raw.consumer_uris) {
-    TRY_ASSIGN(auto uri, parse_uri(text));
-    options.consumer_uris.push_back(std::move(uri));
-  }
+  TRY_ASSIGN(options.uris, parse_uris(raw.uris));
+  TRY_ASSIGN(options.producer_uris, parse_uris(raw.producer_uris));
+  TRY_ASSIGN(options.consumer_uris, parse_uris(raw.consumer_uris));
   if (options.uris.empty()) options.uris.emplace_back();
+  if (options.producer_uris.empty()) options.producer_uris = options.uris;
   if (options.consumer_uris.empty()) options.consumer_uris = options.uris;
   if (!raw.queue_type.empty()) options.queue_arguments.set("x-queue-type", raw.queue_type);
   for (const auto& text : raw.arguments) {
@@ -183,6 +191,7 @@ void take_defaults(Options& options) {
   if (options.mode == Mode::load && options.count == 0 && options.seconds == 0)
     options.seconds = 10;
   if (options.mode == Mode::churn && options.count == 0) options.count = 1000;
+  if (!options.declare) options.keep = true;
   if (options.persistent) options.durable = true;
   if (options.queue_arguments.find("x-queue-type") != nullptr) options.durable = true;
   if (options.has_exchange() && options.binding_key.empty() && options.bindings > 0)
@@ -233,8 +242,13 @@ Result<Options> parse_options(std::vector<std::string> words) {
   // Options without a mode are those of a load.
   const bool names_mode = !words.empty() && !words.front().starts_with('-');
   const bool asks_help = words.empty() || words.front() == "--help" || words.front() == "-h";
+  if (names_mode && find_mode(words.front()) == nullptr)
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("there is no mode '{}': load, fill, drain, churn, idle, sink or relay",
+                            words.front()));
   if (!names_mode && !asks_help) words.insert(words.begin(), "load");
   if (words.empty()) words.push_back("--help");
+  if (const Mode* mode = find_mode(words.front())) options.mode = *mode;
   std::ranges::reverse(words);
   try {
     app.parse(words);
@@ -245,7 +259,6 @@ Result<Options> parse_options(std::vector<std::string> words) {
     return fail(ErrorCode::invalid_argument,
                 fmt::format("{}\nSee warren perf [MODE] --help.", error.what()));
   }
-  options.mode = mode_of(app);
   TRY(take_raw(raw, options));
   take_defaults(options);
   TRY(check(options));

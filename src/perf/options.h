@@ -25,7 +25,8 @@ enum class ChurnKind { connection, channel, queue, binding, exchange };
 /// What `{}` in a key stands for is a number from 0 on.
 struct Options {
   Mode mode = Mode::load;
-  std::vector<Uri> uris;           ///< connections take them in turn; at least one
+  std::vector<Uri> uris;           ///< connections take them in turn; the first prepares
+  std::vector<Uri> producer_uris;  ///< those of producers, where they differ
   std::vector<Uri> consumer_uris;  ///< those of consumers, where they differ
 
   unsigned producers = 1;
@@ -33,6 +34,7 @@ struct Options {
   unsigned queues = 1;
   std::string queue = "perf";  ///< with several queues the first part of their names
   bool durable = false;        ///< persistent messages make queues durable as well
+  bool declare = true;         ///< without it queues and exchange are there already, and stay
   bool keep = false;           ///< queues and exchange are left behind
   bool remove = false;         ///< a drain deletes what it emptied
   base::FieldTable queue_arguments;
