@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/assert.h"
+
 namespace warren::broker {
 namespace {
 
@@ -26,6 +28,13 @@ std::optional<long double> find_number(const FieldValue& value) {
   return std::nullopt;
 }
 
+base::Bytes bytes_of(const base::FieldTable& arguments) {
+  base::Bytes bytes;
+  base::ByteWriter writer(bytes);
+  base::write_field_table(writer, arguments);
+  return bytes;
+}
+
 const std::string* find_text(const FieldValue& value) {
   if (const auto* text = value.as<std::string>()) return text;
   const auto* binary = value.as<base::FieldBinary>();
@@ -44,22 +53,34 @@ bool is_same_value(const FieldValue& a, const FieldValue& b) {
   return number && other && *number == *other;
 }
 
-void HeadersTable::add(const base::FieldTable& arguments, BindingNumber binding) {
+void HeadersTable::add(const base::FieldTable& arguments, TargetNumber target) {
   const FieldValue* value = arguments.find("x-match");
   const std::string* text = value ? value->as<std::string>() : nullptr;
   std::string_view match = text ? std::string_view(*text) : "all";
   bool with_x = match.ends_with("-with-x");
-  Rule rule{.binding = binding, .any = match.starts_with("any"), .wanted = {}};
+  Rule rule{.target = target,
+            .any = match.starts_with("any"),
+            .arguments = bytes_of(arguments),
+            .wanted = {}};
   for (const auto& [name, wanted] : arguments)
     if (name != "x-match" && (with_x || !name.starts_with("x-")))
       rule.wanted.emplace_back(name, wanted);
   rules_.push_back(std::move(rule));
 }
 
-void HeadersTable::match(const base::FieldTable* headers, std::vector<BindingNumber>& out) const {
+void HeadersTable::remove(const base::FieldTable& arguments, TargetNumber target) {
+  base::Bytes bytes = bytes_of(arguments);
+  auto rule = std::ranges::find_if(rules_, [&](const Rule& rule) {
+    return rule.target == target && rule.arguments == bytes;
+  });
+  ASSERT(rule != rules_.end());
+  rules_.erase(rule);
+}
+
+void HeadersTable::match(const base::FieldTable* headers, std::vector<TargetNumber>& out) const {
   static const base::FieldTable no_headers;
   for (const Rule& rule : rules_)
-    if (rule.fits(headers ? *headers : no_headers)) out.push_back(rule.binding);
+    if (rule.fits(headers ? *headers : no_headers)) out.push_back(rule.target);
 }
 
 bool HeadersTable::Rule::fits(const base::FieldTable& headers) const {

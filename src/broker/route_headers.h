@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/field_value.h"
-#include "broker/route_direct.h"
+#include "broker/route_targets.h"
 
 namespace warren::broker {
 
@@ -19,14 +19,17 @@ bool is_same_value(const base::FieldValue& a, const base::FieldValue& b);
 /// does not.
 class HeadersTable {
  public:
-  void add(const base::FieldTable& arguments, BindingNumber binding);
-  /// Appends the bindings that fit; `headers` may be null.
-  void match(const base::FieldTable* headers, std::vector<BindingNumber>& out) const;
+  void add(const base::FieldTable& arguments, TargetNumber target);
+  /// Removes one binding, which must be there.
+  void remove(const base::FieldTable& arguments, TargetNumber target);
+  /// Appends the targets of the bindings that fit; `headers` may be null.
+  void match(const base::FieldTable* headers, std::vector<TargetNumber>& out) const;
 
  private:
   struct Rule {
-    BindingNumber binding;
+    TargetNumber target;
     bool any = false;
+    base::Bytes arguments;  ///< all of them, by which the binding is found again
     std::vector<std::pair<std::string, base::FieldValue>> wanted;
 
     bool fits(const base::FieldTable& headers) const;

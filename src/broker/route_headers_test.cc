@@ -12,9 +12,9 @@ namespace {
 bool fits(const FieldTable& binding, const FieldTable& headers) {
   HeadersTable table;
   table.add(binding, 3);
-  std::vector<BindingNumber> out;
+  std::vector<TargetNumber> out;
   table.match(&headers, out);
-  return out == std::vector<BindingNumber>{3};
+  return out == std::vector<TargetNumber>{3};
 }
 
 FieldTable with(const char* match, FieldTable table) {
@@ -47,7 +47,7 @@ TEST_CASE("nothing asked for: all fits and any does not") {
   CHECK_FALSE(fits(with("any", {}), {{"a", integer(1)}}));
   HeadersTable table;
   table.add({}, 1);
-  std::vector<BindingNumber> out;
+  std::vector<TargetNumber> out;
   table.match(nullptr, out);
   CHECK(out.size() == 1);
 }

@@ -43,9 +43,9 @@ bool fits(Words pattern, Words key) {
 bool fits(const std::string& pattern, const std::string& key) {
   TopicTable table;
   table.add(pattern, 5);
-  std::vector<BindingNumber> out;
+  std::vector<TargetNumber> out;
   table.match(key, out);
-  return out == std::vector<BindingNumber>{5};
+  return out == std::vector<TargetNumber>{5};
 }
 
 std::string random_key(base::Random& random, std::span<const char* const> words) {
@@ -91,15 +91,15 @@ TEST_CASE("the trie agrees with the definition on random keys") {
     base::Random random(seed);
     TopicTable table;
     std::vector<std::string> patterns;
-    for (BindingNumber number = 0; number < 40; ++number) {
+    for (TargetNumber number = 0; number < 40; ++number) {
       patterns.push_back(random_key(random, pattern_words));
       table.add(patterns.back(), number);
     }
     for (int round = 0; round < 100; ++round) {
       std::string key = random_key(random, key_words);
       std::vector<std::string> words = words_of(key);
-      std::vector<BindingNumber> expected, out;
-      for (BindingNumber number = 0; number < patterns.size(); ++number)
+      std::vector<TargetNumber> expected, out;
+      for (TargetNumber number = 0; number < patterns.size(); ++number)
         if (fits(Words(words_of(patterns[number])), Words(words))) expected.push_back(number);
       table.match(key, out);
       std::ranges::sort(out);
@@ -116,7 +116,39 @@ TEST_CASE("a binding key made to be slow is not") {
   for (int i = 0; i < 126; ++i) key += ".a";
   table.add(pattern, 1);
   table.add(pattern + ".b", 2);
-  std::vector<BindingNumber> out;
+  std::vector<TargetNumber> out;
   for (int round = 0; round < 100; ++round) table.match(key, out);
   CHECK(out.size() == 100);
+}
+
+TEST_CASE("bindings that come and go leave what is there, and nothing else") {
+  static constexpr const char* words[] = {"a", "b", "", "*", "#", "c"};
+  static constexpr const char* key_words[] = {"a", "b", "", "c", "d"};
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    base::Random random(seed);
+    TopicTable table;
+    std::vector<std::pair<std::string, TargetNumber>> there;
+    for (int step = 0; step < 400; ++step) {
+      if (there.empty() || random.chance(step < 300 ? 60 : 0)) {
+        there.emplace_back(random_key(random, words), random.below(5));
+        table.add(there.back().first, there.back().second);
+      } else {
+        std::swap(there[random.below(there.size())], there.back());
+        table.remove(there.back().first, there.back().second);
+        there.pop_back();
+      }
+      std::string key = random_key(random, key_words);
+      std::vector<std::string> in_key = words_of(key);
+      std::vector<TargetNumber> expected, out;
+      for (const auto& [pattern, target] : there)
+        if (fits(Words(words_of(pattern)), Words(in_key))) expected.push_back(target);
+      table.match(key, out);
+      std::ranges::sort(out);
+      std::ranges::sort(expected);
+      CAPTURE(key);
+      REQUIRE(out == expected);
+    }
+    for (const auto& [pattern, target] : there) table.remove(pattern, target);
+    CHECK(table.node_count() == 1);
+  }
 }

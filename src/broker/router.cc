@@ -5,12 +5,9 @@
 #include <string>
 #include <unordered_map>
 #include <utility>
-#include <variant>
 
-#include "broker/route_direct.h"
-#include "broker/route_headers.h"
-#include "broker/route_topic.h"
-#include "catalog/policy_definition.h"
+#include "base/assert.h"
+#include "broker/route_table.h"
 
 namespace warren::broker {
 namespace {
@@ -21,6 +18,8 @@ using catalog::ResourceName;
 /// Answers kept for one exchange, and queue numbers in them, before they start anew.
 constexpr std::size_t max_answers = 4096;
 constexpr std::size_t max_answer_queues = 65536;
+/// Where few of the remembered answers were of use, so many lookups go by without remembering.
+constexpr std::size_t answers_pause = 16 * max_answers;
 
 struct NameHash {
   std::size_t operator()(const ResourceName& name) const {
@@ -29,210 +28,325 @@ struct NameHash {
   }
 };
 
-struct FanoutTable {};
-
-/// One exchange, compiled for one routing version.
-struct Table {
-  /// Where a binding leads: a queue, or a table.
-  struct Target {
-    QueueId queue;
-    Table* table = nullptr;
-  };
-
-  bool is_default = false;
-  std::variant<DirectTable, FanoutTable, TopicTable, HeadersTable> bindings;
-  std::vector<Target> targets;  ///< by BindingNumber
-  Table* alternate = nullptr;
-  std::optional<bool> leads_to_headers;  ///< empty: not asked yet
-  std::uint64_t visited = 0;
-
-  TextMap<std::vector<QueueId>> answers;
-  std::size_t answer_queues = 0;
-};
-
 struct Publish {
   const ResourceName& exchange;
   std::span<const std::string_view> routing_keys;
   const base::FieldTable* headers;
 };
 
+void make_unique(std::vector<QueueId>& queues) {
+  if (queues.size() < 2) return;
+  std::ranges::sort(queues);
+  queues.erase(std::unique(queues.begin(), queues.end()), queues.end());
+}
+
 }  // namespace
 
-struct Router::State {
-  explicit State(const catalog::Catalog& from) : catalog(from) {}
+/// Tables are compiled when a publish first needs them, and follow the catalog from then on. One
+/// stays for as long as its exchange exists or others lead to it.
+struct Router::State final : catalog::RouteListener {
+  explicit State(const catalog::Catalog& from) : catalog(from) {
+    catalog.route_listeners().add(*this);
+  }
+  ~State() override { catalog.route_listeners().remove(*this); }
 
   const catalog::Catalog& catalog;
-  std::uint64_t version = 0;
-  /// Tables point to each other, and live until the version changes.
-  std::unordered_map<ResourceName, std::unique_ptr<Table>, NameHash> tables;
+  std::unordered_map<ResourceName, std::unique_ptr<RouteTable>, NameHash> tables;
+  std::vector<ResourceName> to_compile;
+  /// The table that was asked for last; most publishes ask for it again.
+  RouteTable* last_table = nullptr;
+  /// Tables that may have lost the last that led to them.
+  std::vector<ResourceName> left;
+  /// Grows when the ways between exchanges change.
+  std::uint64_t shape = 1;
+  /// Grows when something changes that other exchanges' answers may depend on.
+  std::uint64_t answers_version = 1;
   std::uint64_t visit = 0;
-  std::vector<Table*> worklist;
-  std::vector<BindingNumber> matched;
+  std::vector<RouteTable*> worklist;
+  std::vector<TargetNumber> matched;
 
-  Table* find_table(const ResourceName& name);
-  Table& make_table(const ResourceName& name, std::vector<ResourceName>& to_compile);
-  void compile(const ResourceName& name, std::vector<ResourceName>& to_compile);
-  void add_binding(Table& table, const catalog::Binding& binding, BindingNumber number);
-  std::optional<std::string> find_alternate(const catalog::Exchange& exchange) const;
-  bool find_headers(Table& start);
+  void on_bound(const catalog::Binding& binding) override;
+  void on_unbound(const catalog::Binding& binding) override;
+  void on_queue(const ResourceName& name) override;
+  void on_exchange(const ResourceName& name) override;
+  void on_exchange_policy(const ResourceName& name) override;
+  void on_all_routes() override;
 
-  void walk(Table& table, const Publish& publish, std::vector<QueueId>& out);
-  void match(const Table& table, const Publish& publish);
+  RouteTable* find_compiled(const ResourceName& name);
+  RouteTable* find_table(const ResourceName& name);
+  RouteTable& make_table(const ResourceName& name);
+  void compile_all();
+  void compile(const ResourceName& name);
+  bool add_binding(RouteTable& table, const catalog::Binding& binding);
+  void set_alternate(RouteTable& table, const catalog::Exchange& exchange);
+  const std::string* find_alternate(const catalog::Exchange& exchange) const;
+  void leave(RouteTable& target, std::uint32_t references);
+  void leave_targets(RouteTable& table);
+  void drop_orphans();
+  void change_shape();
+  void forget_answers(RouteTable& table, const std::string& key);
+  void judge(RouteTable& start);
+
+  void walk(RouteTable& start, const Publish& publish, std::vector<QueueId>& out);
+  const std::vector<QueueId>* remember(RouteTable& table, const Publish& publish);
   void add_named_queues(const Publish& publish, std::vector<QueueId>& out) const;
 };
 
-/// The table of that exchange, compiled with all that it leads to, or null.
-Table* Router::State::find_table(const ResourceName& name) {
-  if (version != catalog.routing_version()) {
-    tables.clear();
-    version = catalog.routing_version();
-  }
+RouteTable* Router::State::find_compiled(const ResourceName& name) {
   auto found = tables.find(name);
-  if (found == tables.end()) {
-    // Names from clients must not fill the map.
-    if (!name.name.empty() && !catalog.find_exchange(name)) return nullptr;
-    std::vector<ResourceName> to_compile;
-    make_table(name, to_compile);
-    while (!to_compile.empty()) {
-      ResourceName next = std::move(to_compile.back());
-      to_compile.pop_back();
-      compile(next, to_compile);
-    }
-    found = tables.find(name);
-  }
-  Table& table = *found->second;
-  if (!table.leads_to_headers) table.leads_to_headers = find_headers(table);
-  return &table;
+  return found == tables.end() ? nullptr : found->second.get();
 }
 
-Table& Router::State::make_table(const ResourceName& name, std::vector<ResourceName>& to_compile) {
+void Router::State::on_bound(const catalog::Binding& binding) {
+  RouteTable* table = find_compiled(binding.source);
+  if (!table || !add_binding(*table, binding)) return;
+  compile_all();
+  forget_answers(*table, binding.routing_key);
+}
+
+void Router::State::on_unbound(const catalog::Binding& binding) {
+  RouteTable* table = find_compiled(binding.source);
+  if (!table) return;
+  RouteTable* target = table->remove(binding);
+  forget_answers(*table, binding.routing_key);
+  if (!target) return;
+  leave(*target, 1);
+  drop_orphans();
+}
+
+void Router::State::on_queue(const ResourceName& name) {
+  if (RouteTable* table = find_compiled({name.vhost, ""})) forget_answers(*table, name.name);
+}
+
+void Router::State::on_exchange(const ResourceName& name) {
+  RouteTable* table = find_compiled(name);
+  if (!table) return;
+  leave_targets(*table);
+  table->answers.clear();
+  if (catalog.find_exchange(name)) to_compile.push_back(name);
+  compile_all();
+  left.push_back(name);
+  drop_orphans();
+}
+
+void Router::State::on_exchange_policy(const ResourceName& name) {
+  RouteTable* table = find_compiled(name);
+  const catalog::Exchange* exchange = catalog.find_exchange(name);
+  if (!table || !exchange) return;
+  set_alternate(*table, *exchange);
+  compile_all();
+  drop_orphans();
+}
+
+void Router::State::on_all_routes() {
+  tables.clear();
+  last_table = nullptr;
+  ++shape;
+  ++answers_version;
+}
+
+/// The table of that exchange, compiled with all that it leads to, or null.
+RouteTable* Router::State::find_table(const ResourceName& name) {
+  if (last_table && last_table->name == name) return last_table;
+  RouteTable* table = find_compiled(name);
+  if (!table) {
+    // Names from clients must not fill the map.
+    if (!name.name.empty() && !catalog.find_exchange(name)) return nullptr;
+    table = &make_table(name);
+    compile_all();
+  }
+  return last_table = table;
+}
+
+RouteTable& Router::State::make_table(const ResourceName& name) {
   auto [place, is_new] = tables.try_emplace(name);
   if (is_new) {
-    place->second = std::make_unique<Table>();
+    place->second = std::make_unique<RouteTable>();
+    place->second->name = name;
     to_compile.push_back(name);
   }
   return *place->second;
 }
 
-void Router::State::compile(const ResourceName& name, std::vector<ResourceName>& to_compile) {
-  Table& table = *tables.find(name)->second;
-  if (name.name.empty()) {
-    table.is_default = true;
-    return;
+void Router::State::compile_all() {
+  while (!to_compile.empty()) {
+    ResourceName next = std::move(to_compile.back());
+    to_compile.pop_back();
+    compile(next);
   }
-  const catalog::Exchange* exchange = catalog.find_exchange(name);
-  if (!exchange) return;
-  if (exchange->type == "fanout") table.bindings.emplace<FanoutTable>();
-  if (exchange->type == "topic") table.bindings.emplace<TopicTable>();
-  if (exchange->type == "headers") table.bindings.emplace<HeadersTable>();
-  for (const catalog::Binding& binding : catalog.bindings_from(name)) {
-    ResourceName destination{name.vhost, binding.destination};
-    auto number = static_cast<BindingNumber>(table.targets.size());
-    if (binding.destination_kind == catalog::DestinationKind::exchange) {
-      if (!catalog.find_exchange(destination)) continue;
-      table.targets.push_back({{}, &make_table(destination, to_compile)});
-    } else {
-      const catalog::Queue* queue = catalog.find_queue(destination);
-      if (!queue) continue;
-      table.targets.push_back({queue->id, nullptr});
-    }
-    add_binding(table, binding, number);
-  }
-  if (auto alternate = find_alternate(*exchange))
-    table.alternate = &make_table({name.vhost, *alternate}, to_compile);
 }
 
-void Router::State::add_binding(Table& table, const catalog::Binding& binding,
-                                BindingNumber number) {
-  if (auto* direct = std::get_if<DirectTable>(&table.bindings))
-    direct->add(binding.routing_key, number);
-  if (auto* topic = std::get_if<TopicTable>(&table.bindings))
-    topic->add(binding.routing_key, number);
-  if (auto* headers = std::get_if<HeadersTable>(&table.bindings))
-    headers->add(binding.arguments, number);
+void Router::State::compile(const ResourceName& name) {
+  RouteTable& table = *tables.find(name)->second;
+  const catalog::Exchange* exchange = catalog.find_exchange(name);
+  if (name.name.empty()) return table.reset(RouteTable::Kind::default_queue);
+  table.reset(exchange ? RouteTable::kind_of(exchange->type) : RouteTable::Kind::nowhere);
+  if (!exchange) return;
+  for (const catalog::Binding& binding : catalog.bindings_from(name)) add_binding(table, binding);
+  set_alternate(table, *exchange);
+}
+
+/// False when its destination is not there: then it goes too.
+bool Router::State::add_binding(RouteTable& table, const catalog::Binding& binding) {
+  ResourceName destination{binding.source.vhost, binding.destination};
+  if (binding.destination_kind == catalog::DestinationKind::exchange) {
+    RouteTable& target = make_table(destination);
+    ++target.references;
+    table.add(binding, {}, &target);
+    change_shape();
+    return true;
+  }
+  const catalog::Queue* queue = catalog.find_queue(destination);
+  if (queue) table.add(binding, queue->id, nullptr);
+  return queue != nullptr;
+}
+
+void Router::State::set_alternate(RouteTable& table, const catalog::Exchange& exchange) {
+  if (RouteTable* before = std::exchange(table.alternate, nullptr)) leave(*before, 1);
+  if (const std::string* name = find_alternate(exchange)) {
+    table.alternate = &make_table({exchange.name.vhost, *name});
+    ++table.alternate->references;
+  }
+  change_shape();
 }
 
 /// The exchange's own argument goes before its policy.
-std::optional<std::string> Router::State::find_alternate(const catalog::Exchange& exchange) const {
-  if (const base::FieldValue* value = exchange.arguments.find("alternate-exchange")) {
-    const std::string* name = value->as<std::string>();
-    return name ? std::optional(*name) : std::nullopt;
-  }
-  if (exchange.policy.empty()) return std::nullopt;
-  const catalog::Policy* policy = catalog.find_policy({exchange.name.vhost, exchange.policy});
-  if (!policy) return std::nullopt;
-  auto definition = catalog::parse_policy_definition(policy->definition);
-  return definition ? definition->alternate_exchange : std::nullopt;
+const std::string* Router::State::find_alternate(const catalog::Exchange& exchange) const {
+  if (const base::FieldValue* value = exchange.arguments.find("alternate-exchange"))
+    return value->as<std::string>();
+  if (exchange.policy.empty()) return nullptr;
+  const catalog::PolicyDefinition* definition =
+      catalog.find_policy_definition({exchange.name.vhost, exchange.policy});
+  return definition && definition->alternate_exchange ? &*definition->alternate_exchange : nullptr;
 }
 
-/// Whether the table is, or leads to, a headers exchange.
-bool Router::State::find_headers(Table& start) {
+void Router::State::leave(RouteTable& target, std::uint32_t references) {
+  ASSERT(target.references >= references);
+  target.references -= references;
+  if (target.references == 0) left.push_back(target.name);
+  change_shape();
+}
+
+void Router::State::leave_targets(RouteTable& table) {
+  for (const RouteTable::Target& target : table.targets())
+    if (target.table) leave(*target.table, target.bindings);
+  if (RouteTable* before = std::exchange(table.alternate, nullptr)) leave(*before, 1);
+  table.reset(RouteTable::Kind::nowhere);
+  change_shape();
+}
+
+/// Names that are no exchange's any more must not fill the map.
+void Router::State::drop_orphans() {
+  for (const ResourceName& name : std::exchange(left, {})) {
+    RouteTable* table = find_compiled(name);
+    if (!table || table->references > 0 || name.name.empty() || catalog.find_exchange(name))
+      continue;
+    if (last_table == table) last_table = nullptr;
+    tables.erase(name);
+  }
+}
+
+void Router::State::change_shape() {
+  ++shape;
+  ++answers_version;
+}
+
+/// What a binding with that key, or a queue of that name, may have changed.
+void Router::State::forget_answers(RouteTable& table, const std::string& key) {
+  if (table.references > 0) ++answers_version;
+  bool is_of_one_key =
+      table.kind() == RouteTable::Kind::direct || table.kind() == RouteTable::Kind::default_queue ||
+      (table.kind() == RouteTable::Kind::topic && !TopicTable::has_wildcards(key));
+  if (is_of_one_key)
+    table.answers.forget(key);
+  else
+    table.answers.clear();
+}
+
+/// Finds out whether the table is, or leads to, a headers exchange.
+void Router::State::judge(RouteTable& start) {
+  if (start.judged_shape == shape) return;
+  start.judged_shape = shape;
+  start.leads_to_headers = false;
   ++visit;
   worklist.assign(1, &start);
   start.visited = visit;
-  auto add = [&](Table* table) {
+  auto add = [&](RouteTable* table) {
     if (!table || table->visited == visit) return;
     table->visited = visit;
     worklist.push_back(table);
   };
   while (!worklist.empty()) {
-    Table& table = *worklist.back();
+    RouteTable& table = *worklist.back();
     worklist.pop_back();
-    if (std::holds_alternative<HeadersTable>(table.bindings)) return true;
-    for (const Table::Target& target : table.targets) add(target.table);
+    start.leads_to_headers |= table.kind() == RouteTable::Kind::headers;
+    for (const RouteTable::Target& target : table.targets()) add(target.table);
     add(table.alternate);
   }
-  return false;
 }
 
-void Router::State::walk(Table& start, const Publish& publish, std::vector<QueueId>& out) {
+void Router::State::walk(RouteTable& start, const Publish& publish, std::vector<QueueId>& out) {
   ++visit;
   worklist.assign(1, &start);
   start.visited = visit;
-  auto add = [&](Table* table) {
+  auto add = [&](RouteTable* table) {
     if (table->visited == visit) return;
     table->visited = visit;
     worklist.push_back(table);
   };
   while (!worklist.empty()) {
-    Table& table = *worklist.back();
+    RouteTable& table = *worklist.back();
     worklist.pop_back();
-    if (table.is_default) {
+    if (table.kind() == RouteTable::Kind::default_queue) {
       add_named_queues(publish, out);
       continue;
     }
-    matched.clear();
-    match(table, publish);
+    table.match(publish.routing_keys, publish.headers, matched);
     if (matched.empty() && table.alternate) add(table.alternate);
-    for (BindingNumber number : matched) {
-      const Table::Target& target = table.targets[number];
+    for (TargetNumber number : matched) {
+      const RouteTable::Target& target = table.target(number);
       if (target.table)
         add(target.table);
       else
         out.push_back(target.queue);
     }
   }
-  std::ranges::sort(out);
-  out.erase(std::unique(out.begin(), out.end()), out.end());
-}
-
-/// Fills `matched` with the bindings that fit, perhaps with repeats.
-void Router::State::match(const Table& table, const Publish& publish) {
-  for (std::string_view key : publish.routing_keys) {
-    if (auto* direct = std::get_if<DirectTable>(&table.bindings)) direct->match(key, matched);
-    if (auto* topic = std::get_if<TopicTable>(&table.bindings)) topic->match(key, matched);
-  }
-  if (auto* headers = std::get_if<HeadersTable>(&table.bindings))
-    headers->match(publish.headers, matched);
-  if (std::holds_alternative<FanoutTable>(table.bindings))
-    for (BindingNumber number = 0; number < table.targets.size(); ++number)
-      matched.push_back(number);
+  make_unique(out);
 }
 
 void Router::State::add_named_queues(const Publish& publish, std::vector<QueueId>& out) const {
   for (std::string_view key : publish.routing_keys)
     if (const auto* queue = catalog.find_queue({publish.exchange.vhost, std::string(key)}))
       out.push_back(queue->id);
+}
+
+/// The remembered answer, or null when it is not worth remembering.
+const std::vector<QueueId>* Router::State::remember(RouteTable& table, const Publish& publish) {
+  RouteTable::Answers& answers = table.answers;
+  if (answers.pause > 0) {
+    --answers.pause;
+    return nullptr;
+  }
+  if (answers.valid_for != answers_version) answers.clear();
+  answers.valid_for = answers_version;
+  std::string_view key = publish.routing_keys[0];
+  if (auto found = answers.by_key.find(key); found != answers.by_key.end()) {
+    ++answers.hits;
+    return &found->second;
+  }
+  if (answers.by_key.size() >= max_answers || answers.queues >= max_answer_queues) {
+    bool is_worth_it = answers.hits >= answers.by_key.size();
+    answers.clear();
+    if (!is_worth_it) {
+      answers.pause = answers_pause;
+      return nullptr;
+    }
+  }
+  std::vector<QueueId> answer;
+  walk(table, publish, answer);
+  answers.queues += answer.size();
+  answer.shrink_to_fit();
+  return &answers.by_key.emplace(std::string(key), std::move(answer)).first->second;
 }
 
 Router::Router(const catalog::Catalog& catalog) : state_(std::make_unique<State>(catalog)) {}
@@ -242,38 +356,29 @@ Router& Router::operator=(Router&&) noexcept = default;
 
 void Router::route(const ResourceName& exchange, std::string_view routing_key,
                    const base::FieldTable* headers, std::vector<QueueId>& out) {
-  Table* table = state_->find_table(exchange);
+  RouteTable* table = state_->find_table(exchange);
   if (!table) return;
   Publish publish{exchange, std::span(&routing_key, 1), headers};
-  if (*table->leads_to_headers) return state_->walk(*table, publish, out);
-  auto found = table->answers.find(routing_key);
-  if (found == table->answers.end()) {
-    std::vector<QueueId> answer;
-    state_->walk(*table, publish, answer);
-    if (table->answers.size() >= max_answers || table->answer_queues >= max_answer_queues) {
-      table->answers.clear();
-      table->answer_queues = 0;
-    }
-    table->answer_queues += answer.size();
-    answer.shrink_to_fit();
-    found = table->answers.emplace(std::string(routing_key), std::move(answer)).first;
-  }
+  state_->judge(*table);
+  const std::vector<QueueId>* answer =
+      table->leads_to_headers ? nullptr : state_->remember(*table, publish);
+  if (!answer) return state_->walk(*table, publish, out);
   bool was_empty = out.empty();
-  out.insert(out.end(), found->second.begin(), found->second.end());
-  if (was_empty) return;
-  std::ranges::sort(out);
-  out.erase(std::unique(out.begin(), out.end()), out.end());
+  out.insert(out.end(), answer->begin(), answer->end());
+  if (!was_empty) make_unique(out);
 }
 
 void Router::route(const ResourceName& exchange, std::span<const std::string_view> routing_keys,
                    const base::FieldTable* headers, std::vector<QueueId>& out) {
-  if (Table* table = state_->find_table(exchange))
+  if (RouteTable* table = state_->find_table(exchange))
     state_->walk(*table, Publish{exchange, routing_keys, headers}, out);
 }
 
 bool Router::needs_headers(const ResourceName& exchange) {
-  Table* table = state_->find_table(exchange);
-  return table && *table->leads_to_headers;
+  RouteTable* table = state_->find_table(exchange);
+  if (!table) return false;
+  state_->judge(*table);
+  return table->leads_to_headers;
 }
 
 }  // namespace warren::broker

@@ -14,11 +14,11 @@ namespace warren::broker {
 
 /// Finds the queues that a publish reaches: through the exchange's own bindings, on through
 /// bindings between exchanges, and through alternate exchanges where an exchange has no binding
-/// that fits. It keeps compiled bindings and recent answers for one routing version of the
-/// catalog, in bounded memory; use one router per shard.
+/// that fits. It keeps compiled bindings, which follow the catalog change by change, and
+/// recent answers in bounded number; use one router per shard.
 class Router {
  public:
-  /// `catalog` must outlive the router.
+  /// `catalog` must outlive the router and stay where it is.
   explicit Router(const catalog::Catalog& catalog);
   ~Router();
   Router(Router&&) noexcept;

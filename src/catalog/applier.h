@@ -55,13 +55,9 @@ class Applier {
 
   // exchanges and bindings
   base::Result<> check_binding_ends(const Binding& binding) const;
-  void insert_binding(Binding binding);
-  void erase_binding(const Binding& binding);
-  void erase_bindings_from(const ResourceName& source);
   /// Erases all bindings to the destinations; answers their sources.
   std::vector<ResourceName> erase_bindings_to(DestinationKind kind,
                                               const std::vector<ResourceName>& destinations);
-  void forget_source(const Binding& binding);
   /// Removes the exchange and its bindings, then auto-delete exchanges that this left without
   /// any, and so on.
   void remove_exchange(const ResourceName& name);
@@ -81,6 +77,7 @@ class Applier {
   std::string matching_policy(const ResourceName& name, AppliesTo kind) const;
   /// Finds the policies of the vhost's queues and exchanges anew, and with them their replicas.
   void reassign_policies(const ResourceName& changed_policy);
+  void reassign_policy(Exchange& exchange, const ResourceName& changed_policy);
   const PolicyDefinition* definition_of(const Queue& queue) const;
 
   // nodes and placement
@@ -100,6 +97,11 @@ class Applier {
   /// A member of the in-sync set came up. Answers whether that changed anything.
   bool take_lead_if_first(Queue& queue, const NodeName& up);
   bool survive_forgetting(Queue& queue, const NodeName& forgotten, bool& is_changed);
+
+  template <typename Record>
+  void tell(void (RouteListener::*event)(const Record&), const Record& record) {
+    catalog_.route_listeners_.tell<const Record&>(event, record);
+  }
 
   Catalog& catalog_;
   std::vector<Change>& changes_;

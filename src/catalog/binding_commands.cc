@@ -1,6 +1,5 @@
 #include <algorithm>
 
-#include "base/assert.h"
 #include "catalog/applier.h"
 #include "catalog/equivalence.h"
 
@@ -27,22 +26,17 @@ Binding normalized(const Binding& binding) {
 Applier::Result Applier::operator()(const AddBinding& command) {
   Binding binding = normalized(command.binding);
   TRY(check_binding_ends(binding));
-  // Most exchanges have many destinations and few bindings to each: without one to this
-  // destination there is no list to search.
-  auto sources = catalog_.sources_.find({binding.destination_kind, destination_of(binding)});
-  if (sources != catalog_.sources_.end() && sources->second.contains(binding.source)) {
-    const std::vector<Binding>& bindings = catalog_.bindings_from(binding.source);
-    if (std::ranges::find(bindings, binding) != bindings.end()) return Applied{};
-  }
-  insert_binding(std::move(binding));
+  if (!catalog_.bindings_.add(binding)) return Applied{};
+  ++catalog_.routing_version_;
+  tell(&RouteListener::on_bound, binding);
   return Applied{};
 }
 
 Applier::Result Applier::operator()(const RemoveBinding& command) {
   Binding binding = normalized(command.binding);
-  const std::vector<Binding>& bindings = catalog_.bindings_from(binding.source);
-  if (std::ranges::find(bindings, binding) == bindings.end()) return Applied{};
-  erase_binding(binding);
+  if (!catalog_.bindings_.remove(binding)) return Applied{};
+  ++catalog_.routing_version_;
+  tell(&RouteListener::on_unbound, binding);
   remove_unused({binding.source});
   return Applied{};
 }
@@ -62,63 +56,17 @@ base::Result<> Applier::check_binding_ends(const Binding& binding) const {
   return {};
 }
 
-void Applier::insert_binding(Binding binding) {
-  ++catalog_.sources_[{binding.destination_kind, destination_of(binding)}][binding.source];
-  ++catalog_.routing_version_;
-  std::vector<Binding>& bindings = catalog_.bindings_[binding.source];
-  bindings.push_back(std::move(binding));
-}
-
-void Applier::erase_binding(const Binding& binding) {
-  auto from = catalog_.bindings_.find(binding.source);
-  if (from == catalog_.bindings_.end()) return;
-  auto place = std::ranges::find(from->second, binding);
-  if (place == from->second.end()) return;
-  forget_source(*place);
-  from->second.erase(place);
-  if (from->second.empty()) catalog_.bindings_.erase(from);
-  ++catalog_.routing_version_;
-}
-
-void Applier::erase_bindings_from(const ResourceName& source) {
-  auto from = catalog_.bindings_.find(source);
-  if (from == catalog_.bindings_.end()) return;
-  for (const Binding& binding : from->second) forget_source(binding);
-  catalog_.bindings_.erase(from);
-  ++catalog_.routing_version_;
-}
-
-// Each source is searched once, however many of its destinations go.
 std::vector<ResourceName> Applier::erase_bindings_to(
     DestinationKind kind, const std::vector<ResourceName>& destinations) {
-  std::map<ResourceName, std::set<std::string>> doomed;
+  std::set<ResourceName> sources;
   for (const ResourceName& destination : destinations) {
-    auto to = catalog_.sources_.find({kind, destination});
-    if (to == catalog_.sources_.end()) continue;
-    for (const auto& [source, count] : to->second) doomed[source].insert(destination.name);
-    catalog_.sources_.erase(to);
+    for (const Binding& binding : catalog_.bindings_.take_to(kind, destination)) {
+      ++catalog_.routing_version_;
+      tell(&RouteListener::on_unbound, binding);
+      sources.insert(binding.source);
+    }
   }
-  std::vector<ResourceName> sources;
-  for (const auto& [source, names] : doomed) {
-    auto from = catalog_.bindings_.find(source);
-    ASSERT(from != catalog_.bindings_.end());
-    std::erase_if(from->second, [&](const Binding& binding) {
-      return binding.destination_kind == kind && names.contains(binding.destination);
-    });
-    if (from->second.empty()) catalog_.bindings_.erase(from);
-    ++catalog_.routing_version_;
-    sources.push_back(source);
-  }
-  return sources;
-}
-
-void Applier::forget_source(const Binding& binding) {
-  auto to = catalog_.sources_.find({binding.destination_kind, destination_of(binding)});
-  ASSERT(to != catalog_.sources_.end());
-  auto count = to->second.find(binding.source);
-  ASSERT(count != to->second.end());
-  if (--count->second == 0) to->second.erase(count);
-  if (to->second.empty()) catalog_.sources_.erase(to);
+  return {sources.begin(), sources.end()};
 }
 
 }  // namespace warren::catalog

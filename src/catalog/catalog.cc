@@ -69,22 +69,4 @@ std::string_view Catalog::global_parameter(std::string_view name) const {
   return value == nullptr ? std::string_view() : *value;
 }
 
-const std::vector<Binding>& Catalog::bindings_from(const ResourceName& exchange) const {
-  static const std::vector<Binding> none;
-  const std::vector<Binding>* bindings = find_in(bindings_, exchange);
-  return bindings == nullptr ? none : *bindings;
-}
-
-std::vector<Binding> Catalog::bindings_to(DestinationKind kind,
-                                          const ResourceName& destination) const {
-  std::vector<Binding> found;
-  const auto* sources = find_in(sources_, Destination{kind, destination});
-  if (sources == nullptr) return found;
-  for (const auto& [source, count] : *sources)
-    for (const Binding& binding : bindings_from(source))
-      if (binding.destination_kind == kind && binding.destination == destination.name)
-        found.push_back(binding);
-  return found;
-}
-
 }  // namespace warren::catalog

@@ -10,9 +10,11 @@
 #include <vector>
 
 #include "base/result.h"
+#include "catalog/bindings.h"
 #include "catalog/command.h"
 #include "catalog/policy_definition.h"
 #include "catalog/records.h"
+#include "catalog/route_listener.h"
 
 namespace warren::catalog {
 
@@ -82,28 +84,28 @@ class Catalog {
   }
 
   /// The bindings whose source is that exchange, in order of their making; empty for none.
-  const std::vector<Binding>& bindings_from(const ResourceName& exchange) const;
+  Bindings::Range bindings_from(const ResourceName& exchange) const {
+    return bindings_.from(exchange);
+  }
   /// The stored bindings that lead to that queue or exchange, by source, then in order of their
   /// making.
-  std::vector<Binding> bindings_to(DestinationKind kind, const ResourceName& destination) const;
+  std::vector<Binding> bindings_to(DestinationKind kind, const ResourceName& destination) const {
+    return bindings_.to(kind, destination);
+  }
 
-  /// Grows whenever exchanges, queues or bindings change; caches of routes are valid for one.
+  /// Grows whenever exchanges, queues or bindings change.
   std::uint64_t routing_version() const { return routing_version_; }
+  /// The listeners hear of what applying changes, until they are removed.
+  RouteListeners& route_listeners() const { return route_listeners_; }
 
  private:
   friend class Applier;
-
-  struct Destination {
-    DestinationKind kind;
-    ResourceName name;
-    auto operator<=>(const Destination&) const = default;
-  };
 
   std::map<std::string, Vhost, std::less<>> vhosts_;
   std::map<std::string, User, std::less<>> users_;
   std::map<ResourceName, Permission> permissions_;  ///< keyed by {vhost, user}
   std::map<ResourceName, Exchange> exchanges_;
-  std::map<ResourceName, std::vector<Binding>> bindings_;
+  Bindings bindings_;
   std::map<QueueId, Queue> queues_;
   std::map<ResourceName, QueueId> queue_names_;
   std::map<ResourceName, Policy> policies_;
@@ -115,10 +117,10 @@ class Catalog {
   base::Result<> derive();
 
   std::map<ResourceName, std::shared_ptr<const CompiledPolicy>> compiled_policies_;
-  /// How many bindings lead there from each source.
-  std::map<Destination, std::map<ResourceName, std::size_t>> sources_;
   std::map<ConnectionId, std::set<QueueId>> exclusive_queues_;
   std::uint64_t routing_version_ = 0;
+  /// The last member: when a catalog is assigned to, all else is in place as they are told.
+  mutable RouteListeners route_listeners_;
 };
 
 }  // namespace warren::catalog

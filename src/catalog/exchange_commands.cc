@@ -30,6 +30,7 @@ Applier::Result Applier::operator()(const DeclareExchange& command) {
   exchange.policy = matching_policy(name, AppliesTo::exchanges);
   catalog_.exchanges_.emplace(name, std::move(exchange));
   ++catalog_.routing_version_;
+  tell(&RouteListener::on_exchange, name);
   return Applied{};
 }
 
@@ -57,7 +58,8 @@ void Applier::remove_exchange(const ResourceName& name) {
     doomed.pop_back();
     if (catalog_.exchanges_.erase(next) == 0) continue;
     ++catalog_.routing_version_;
-    erase_bindings_from(next);
+    catalog_.bindings_.remove_from(next);
+    tell(&RouteListener::on_exchange, next);
     for (ResourceName& source : erase_bindings_to(DestinationKind::exchange, {next}))
       if (is_unused(source)) doomed.push_back(std::move(source));
   }

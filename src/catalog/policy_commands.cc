@@ -73,7 +73,7 @@ void Applier::reassign_policies(const ResourceName& changed_policy) {
   const std::string& vhost = changed_policy.vhost;
   for (auto entry = catalog_.exchanges_.lower_bound({vhost, ""});
        entry != catalog_.exchanges_.end() && entry->first.vhost == vhost; ++entry)
-    entry->second.policy = matching_policy(entry->first, AppliesTo::exchanges);
+    reassign_policy(entry->second, changed_policy);
   // A policy may name an alternate exchange, so routes may have changed.
   ++catalog_.routing_version_;
   for (auto entry = catalog_.queue_names_.lower_bound({vhost, ""});
@@ -84,6 +84,13 @@ void Applier::reassign_policies(const ResourceName& changed_policy) {
     queue.policy = std::move(policy);
     if (refresh_replicas(queue) || is_changed) announce(queue);
   }
+}
+
+void Applier::reassign_policy(Exchange& exchange, const ResourceName& changed_policy) {
+  std::string policy = matching_policy(exchange.name, AppliesTo::exchanges);
+  bool is_changed = policy != exchange.policy || policy == changed_policy.name;
+  exchange.policy = std::move(policy);
+  if (is_changed) tell(&RouteListener::on_exchange_policy, exchange.name);
 }
 
 const PolicyDefinition* Applier::definition_of(const Queue& queue) const {

@@ -60,6 +60,7 @@ void Applier::insert_queue(Queue queue) {
     catalog_.exclusive_queues_[queue.exclusive_owner->connection].insert(id);
   catalog_.queues_.emplace(id, std::move(queue));
   ++catalog_.routing_version_;
+  tell(&RouteListener::on_queue, catalog_.queues_.at(id).name);
   changes_.emplace_back(QueueAdded{id});
 }
 
@@ -77,6 +78,7 @@ void Applier::remove_queues(const std::vector<QueueId>& ids) {
       if (owned->second.empty()) catalog_.exclusive_queues_.erase(owned);
     }
     names.push_back(queue.name);
+    tell(&RouteListener::on_queue, queue.name);
     changes_.emplace_back(QueueRemoved{std::move(queue)});
     ++catalog_.routing_version_;
   }

@@ -34,6 +34,22 @@ void take_values(Decoder& decoder, Map& map, KeyOf key_of) {
   }
 }
 
+/// The bindings of each source are a list that is not empty. What repeats is one binding.
+void take_bindings(Decoder& decoder, Bindings& bindings) {
+  std::uint32_t sources = 0;
+  decoder.take(sources);
+  for (; sources > 0 && !decoder.failed(); --sources) {
+    std::uint32_t count = 0;
+    decoder.take(count);
+    if (count == 0) decoder.fail();
+    for (; count > 0 && !decoder.failed(); --count) {
+      Binding binding;
+      decoder.take(binding);
+      if (!decoder.failed()) bindings.add(std::move(binding));
+    }
+  }
+}
+
 auto name_of = [](const auto& record) { return record.name; };
 
 bool is_subsequence(const std::vector<NodeName>& part, const std::vector<NodeName>& whole) {
@@ -70,7 +86,12 @@ base::Bytes Catalog::snapshot() const {
     encoder.put(name);
     encoder.put(value);
   }
-  put_values(encoder, bindings_);
+  encoder.put(static_cast<std::uint32_t>(bindings_.source_count()));
+  for (const ResourceName& source : bindings_.sources()) {
+    Bindings::Range from = bindings_.from(source);
+    encoder.put(static_cast<std::uint32_t>(from.size()));
+    for (const Binding& binding : from) encoder.put(binding);
+  }
   return bytes;
 }
 
@@ -96,11 +117,7 @@ base::Result<> Catalog::restore(base::ByteView snapshot) {
     decoder.take(name);
     decoder.take(fresh.global_parameters_[std::move(name)]);
   }
-  take_values(decoder, fresh.bindings_, [&](const std::vector<Binding>& bindings) {
-    if (!bindings.empty()) return bindings.front().source;
-    decoder.fail();
-    return ResourceName{};
-  });
+  take_bindings(decoder, fresh.bindings_);
   if (decoder.failed() || !decoder.empty()) return corrupt("malformed");
   TRY(fresh.derive());
   // Caches of routes made before must not pass for current ones.
@@ -122,15 +139,13 @@ base::Result<> Catalog::derive() {
     if (queue.exclusive_owner)
       exclusive_queues_[queue.exclusive_owner->connection].insert(id);
   }
-  for (const auto& [source, bindings] : bindings_) {
-    for (const Binding& binding : bindings) {
+  for (const ResourceName& source : bindings_.sources()) {
+    for (const Binding& binding : bindings_.from(source)) {
       ResourceName destination{source.vhost, binding.destination};
       bool is_known = binding.destination_kind == DestinationKind::queue
                           ? queue_names_.contains(destination)
                           : exchanges_.contains(destination);
-      if (binding.source != source || !exchanges_.contains(source) || !is_known)
-        return corrupt("binding without its ends");
-      ++sources_[{binding.destination_kind, std::move(destination)}][source];
+      if (!exchanges_.contains(source) || !is_known) return corrupt("binding without its ends");
     }
   }
   return {};

@@ -53,11 +53,8 @@ Applier::Result Applier::operator()(const DeleteVhost& command) {
   if (!catalog_.vhosts_.contains(vhost))
     return base::fail(base::ErrorCode::not_found,
                       fmt::format("Virtual host '{}' does not exist", vhost));
-  for (const ResourceName& name : names_in(catalog_.bindings_, vhost))
-    catalog_.bindings_.erase(name);
-  std::erase_if(catalog_.sources_, [&](const auto& entry) {
-    return entry.first.name.vhost == vhost;
-  });
+  for (const ResourceName& name : names_in(catalog_.exchanges_, vhost))
+    catalog_.bindings_.remove_from(name);
   std::vector<QueueId> queues;
   for (const ResourceName& name : names_in(catalog_.queue_names_, vhost))
     queues.push_back(catalog_.queue_names_.at(name));
@@ -75,6 +72,7 @@ Applier::Result Applier::operator()(const DeleteVhost& command) {
   }
   catalog_.vhosts_.erase(vhost);
   ++catalog_.routing_version_;
+  catalog_.route_listeners_.tell(&RouteListener::on_all_routes);
   changes_.emplace_back(VhostRemoved{std::move(vhost)});
   return Applied{};
 }

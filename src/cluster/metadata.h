@@ -63,6 +63,8 @@ class Metadata {
   void on_propose(const NodeName& from, catalog::Incarnation incarnation, const Propose& message);
   void on_link_up(const NodeName& peer);
   void on_link_down(const NodeName& peer) { core().peer_unreachable(peer); }
+  /// Proof that the run of `peer` that this node spoke with is over.
+  void on_peer_dead(const NodeName& peer) { core().peer_dead(peer); }
 
   void tick();
   base::Time deadline() const;

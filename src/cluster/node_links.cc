@@ -74,7 +74,9 @@ void Node::Impl::on_link_down(const NodeName& peer) {
 }
 
 void Node::Impl::on_peer_dead(const NodeName& peer) {
-  if (!links_.contains(peer)) membership_->on_dead(peer);
+  if (links_.contains(peer)) return;
+  membership_->on_dead(peer);
+  metadata_->on_peer_dead(peer);
 }
 
 void Node::Impl::on_link_bytes(const NodeName& peer, base::ByteView bytes) {

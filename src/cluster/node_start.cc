@@ -71,6 +71,7 @@ base::Result<> Node::Impl::make_parts(RecoveredNode recovered) {
   raft_options.self = options_.name;
   raft_options.election_timeout = options_.election_timeout;
   raft_options.heartbeat_interval = options_.election_timeout / 5;
+  raft_options.succession_step = options_.election_timeout / 10;
   TRY(metadata_->start(raft_options, base::Random(random_.next()), std::move(recovered.raft),
                        facts_.incarnation));
   membership_ = std::make_unique<Membership>(

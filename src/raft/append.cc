@@ -9,6 +9,7 @@ bool Core::follow(const MemberId& from) {
   if (role_ == Role::leader || (leader_ && *leader_ != from)) return false;
   if (!leader_) become_follower(hard_.term, from);
   leader_contact_ = now_;
+  dead_leader_.clear();
   arm_election();
   return true;
 }

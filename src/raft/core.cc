@@ -110,7 +110,7 @@ void Core::dispatch(const MemberId& from, Message& message) {
 bool Core::raise_term(const Message& message) {
   if (std::holds_alternative<PreVoteRequest>(message.body)) return true;
   if (const auto* request = std::get_if<VoteRequest>(&message.body))
-    if (!request->transfer && hears_leader()) return false;
+    if (!request->transfer && hears_leader_in_spite_of(request->dead_leader)) return false;
   become_follower(message.term, std::nullopt);
   return true;
 }
@@ -139,6 +139,7 @@ void Core::become_follower(Term term, std::optional<MemberId> leader) {
   }
   role_ = Role::follower;
   leader_ = std::move(leader);
+  dead_leader_.clear();
   votes_.clear();
   matched_ = {};
   progress_.clear();

@@ -71,6 +71,10 @@ class Core {
   /// messages a heartbeat late, and a lost snapshot after Options::snapshot_retry.
   void peer_reachable(const MemberId& member);
   void peer_unreachable(const MemberId& member);
+  /// The caller has proof that the process of `member` with which this core spoke is dead. When it
+  /// was the leader, this member need not wait out the election timeout, nor do those that it asks
+  /// for their votes. Only a hint: a false one can cost the leader its office, and no entry.
+  void peer_dead(const MemberId& member);
 
   /// A snapshot of the state machine after the entry at `index`, which must be applied and not
   /// before the latest snapshot: `data` with what the core knows.
@@ -139,6 +143,7 @@ class Core {
   // election.cc
   void arm_election();
   bool hears_leader() const;
+  bool hears_leader_in_spite_of(const MemberId& proven_dead) const;
   bool is_up_to_date(LogIndex last_index, Term last_term) const;
   std::size_t count_votes() const;
   bool may_stand() const;
@@ -196,6 +201,8 @@ class Core {
   Role role_ = Role::follower;
   std::optional<MemberId> leader_;
   base::Time leader_contact_{};
+  /// The leader that was proven dead in this term, or empty.
+  MemberId dead_leader_;
   base::Time election_deadline_ = base::Time::min();
   std::set<MemberId> votes_;
   LogIndex matched_;  ///< a follower's log equals its leader's up to here

@@ -13,7 +13,12 @@ void Core::arm_election() {
 bool Core::hears_leader() const {
   if (is_mutated(Mutation::forget_leader)) return false;
   if (role_ == Role::leader) return true;
-  return leader_ && now_ - leader_contact_ < options_.election_timeout;
+  return leader_ && *leader_ != dead_leader_ &&
+         now_ - leader_contact_ < options_.election_timeout;
+}
+
+bool Core::hears_leader_in_spite_of(const MemberId& proven_dead) const {
+  return hears_leader() && (role_ == Role::leader || *leader_ != proven_dead);
 }
 
 bool Core::is_up_to_date(LogIndex last_index, Term last_term) const {
@@ -40,6 +45,19 @@ bool Core::may_stand() const {
          (!is_configuration_committed() && history_.previous().is_voter(options_.self));
 }
 
+void Core::peer_dead(const MemberId& member) {
+  if (role_ != Role::follower || !leader_) return;
+  if (*leader_ != member && !is_mutated(Mutation::any_death_counts)) return;
+  dead_leader_ = *leader_;
+  if (!may_stand()) return;
+  auto is_before = [&](const MemberId& voter) {
+    return voter < options_.self && voter != dead_leader_;
+  };
+  auto before = std::ranges::count_if(configuration().voters, is_before);
+  if (before == 0) return start_pre_vote();
+  election_deadline_ = std::min(election_deadline_, now_ + before * options_.succession_step);
+}
+
 void Core::start_pre_vote() {
   arm_election();
   if (!may_stand()) return;
@@ -52,17 +70,19 @@ void Core::start_pre_vote() {
     return;
   }
   for (const MemberId& member : configuration().voters)
-    if (member != options_.self) send(member, PreVoteRequest{log_.last_index(), log_.last_term()});
+    if (member != options_.self)
+      send(member, PreVoteRequest{log_.last_index(), log_.last_term(), dead_leader_});
 }
 
 void Core::start_vote(bool transfer) {
   if (!may_stand()) return;
+  const MemberId dead_leader = dead_leader_;
   become_follower(hard_.term.next(), std::nullopt);
   role_ = Role::candidate;
   hard_.voted_for = options_.self;
   for (const MemberId& member : configuration().voters)
     if (member != options_.self)
-      send(member, VoteRequest{log_.last_index(), log_.last_term(), transfer});
+      send(member, VoteRequest{log_.last_index(), log_.last_term(), transfer, dead_leader});
   // The own vote counts like any other: once it is durable.
   send(options_.self, VoteResponse{true});
 }
@@ -88,7 +108,8 @@ void Core::become_leader(EntryKind first_kind, base::Bytes first_data) {
 
 void Core::handle(const MemberId& from, const PreVoteRequest& request, Term term) {
   bool granted =
-      term >= hard_.term && !hears_leader() && is_up_to_date(request.last_index, request.last_term);
+      term >= hard_.term && !hears_leader_in_spite_of(request.dead_leader) &&
+      is_up_to_date(request.last_index, request.last_term);
   send(from, PreVoteResponse{term, granted});
 }
 

@@ -9,9 +9,12 @@ namespace warren::raft {
 
 /// Asks whether a vote would be given in the term after the sender's. It changes nothing at the
 /// receiver, so that a member that was away does not disturb a leader that the others have.
+/// `dead_leader` is not empty when the sender has proof that the leader of that name is dead: the
+/// receiver need not wait until it has not heard of it for long enough.
 struct PreVoteRequest {
   LogIndex last_index{};
   Term last_term{};
+  MemberId dead_leader{};
   bool operator==(const PreVoteRequest&) const = default;
 };
 
@@ -23,11 +26,12 @@ struct PreVoteResponse {
 };
 
 /// Asks for the vote in the message's term. `transfer`: the old leader asked for this election,
-/// so it goes ahead although a leader was heard of a moment ago.
+/// so it goes ahead although a leader was heard of a moment ago. `dead_leader` as above.
 struct VoteRequest {
   LogIndex last_index{};
   Term last_term{};
   bool transfer = false;
+  MemberId dead_leader{};
   bool operator==(const VoteRequest&) const = default;
 };
 

@@ -40,10 +40,12 @@ void read(ByteReader& reader, EntryKind& kind) {
 void write(ByteWriter& writer, const PreVoteRequest& body) {
   write(writer, body.last_index);
   write(writer, body.last_term);
+  writer.short_string(body.dead_leader);
 }
 void read(ByteReader& reader, PreVoteRequest& body) {
   read(reader, body.last_index);
   read(reader, body.last_term);
+  body.dead_leader = reader.short_string();
 }
 
 void write(ByteWriter& writer, const PreVoteResponse& body) {
@@ -59,11 +61,13 @@ void write(ByteWriter& writer, const VoteRequest& body) {
   write(writer, body.last_index);
   write(writer, body.last_term);
   writer.boolean(body.transfer);
+  writer.short_string(body.dead_leader);
 }
 void read(ByteReader& reader, VoteRequest& body) {
   read(reader, body.last_index);
   read(reader, body.last_term);
   read(reader, body.transfer);
+  body.dead_leader = reader.short_string();
 }
 
 void write(ByteWriter& writer, const VoteResponse& body) {

@@ -10,9 +10,9 @@ namespace warren::raft {
 // memory is taken than in proportion to the input.
 //
 //   message   version u8 (1), kind u8, generation u64, term u64, then by kind (name: u8 + bytes)
-//     1 pre-vote request    last_index u64, last_term u64
+//     1 pre-vote request    last_index u64, last_term u64, dead_leader name
 //     2 pre-vote response   asked_in u64, granted u8
-//     3 vote request        last_index u64, last_term u64, transfer u8
+//     3 vote request        last_index u64, last_term u64, transfer u8, dead_leader name
 //     4 vote response       granted u8
 //     5 append request      previous_index u64, previous_term u64, commit u64, count u32, entries
 //                           as (term u64, kind u8, data u32 + bytes), the indexes following on

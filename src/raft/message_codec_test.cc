@@ -22,9 +22,9 @@ std::vector<Message> samples() {
   AppendResponse rejected{
       .previous_index = LogIndex{9}, .hint_index = LogIndex{4}, .hint_term = Term{2}};
   std::vector<Message::Body> bodies = {
-      PreVoteRequest{LogIndex{9}, Term{4}},
+      PreVoteRequest{LogIndex{9}, Term{4}, "rabbit@dead"},
       PreVoteResponse{Term{5}, true},
-      VoteRequest{LogIndex{9}, Term{4}, true},
+      VoteRequest{LogIndex{9}, Term{4}, true, {}},
       VoteResponse{true},
       append,
       AppendRequest{},

@@ -33,7 +33,8 @@ enum class Mutation : std::uint8_t {
   skip_pre_vote,                 ///< elections start without asking first
   forget_leader,                 ///< votes are given although a leader was just heard of
   skip_quorum_check,             ///< a leader that hears from nobody stays leader
-  last_ = skip_quorum_check,
+  any_death_counts,              ///< any member's proven death is taken for the leader's
+  last_ = any_death_counts,
 };
 
 struct Options {
@@ -42,6 +43,9 @@ struct Options {
   base::Duration election_timeout = std::chrono::milliseconds(1000);
   /// Well below election_timeout.
   base::Duration heartbeat_interval = std::chrono::milliseconds(200);
+  /// When the leader is proven dead the first voter by name stands at once, the next one so much
+  /// later, and so on: two at once would split the votes. Well above the time of an election.
+  base::Duration succession_step = std::chrono::milliseconds(100);
   /// Bounds of one AppendRequest; one entry goes even when it alone is larger.
   std::size_t max_append_entries = 1024;
   std::size_t max_append_bytes = 1 << 20;

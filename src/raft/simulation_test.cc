@@ -76,6 +76,8 @@ class Simulation {
       core.peer_unreachable(any_name());
     else if (dice < 985)
       core.peer_reachable(any_name());
+    else if (dice >= 994)
+      core.peer_dead(any_name());  // true or not: it may cost time, but no promise
     else if (leaves_quorum_ && dice < 987)
       return leave_quorum(name);
     cluster_.collect(name);

@@ -50,14 +50,16 @@ std::string describe(const Entry& entry) {
 
 struct Describe {
   std::string operator()(const PreVoteRequest& b) const {
-    return fmt::format("may I? last {}/{}", b.last_index.value, b.last_term.value);
+    return fmt::format("may I? last {}/{}{}", b.last_index.value, b.last_term.value,
+                       b.dead_leader.empty() ? "" : " dead " + b.dead_leader);
   }
   std::string operator()(const PreVoteResponse& b) const {
     return b.granted ? "you may" : "you may not";
   }
   std::string operator()(const VoteRequest& b) const {
-    return fmt::format("vote? last {}/{}{}", b.last_index.value, b.last_term.value,
-                       b.transfer ? " transfer" : "");
+    return fmt::format("vote? last {}/{}{}{}", b.last_index.value, b.last_term.value,
+                       b.transfer ? " transfer" : "",
+                       b.dead_leader.empty() ? "" : " dead " + b.dead_leader);
   }
   std::string operator()(const VoteResponse& b) const { return b.granted ? "granted" : "refused"; }
   std::string operator()(const AppendRequest& b) const {
@@ -200,6 +202,9 @@ bool TestScript::run_request(const Words& words) {
   } else if (verb == "reach") {
     cluster_.core(words[1]).peer_reachable(words[2]);
     cluster_.collect(words[1]);
+  } else if (verb == "dead") {
+    cluster_.core(words[1]).peer_dead(words[2]);
+    cluster_.collect(words[1]);
   } else if (verb == "compact") {
     cluster_.compact(words[1], LogIndex{number(words[2])});
   } else {
@@ -222,7 +227,7 @@ bool TestScript::run_message(const Words& words) {
   } else if (verb == "vote") {
     give(words[1], words[2],
          {Generation{number(words[3])}, Term{number(words[4])},
-          VoteRequest{LogIndex{number(words[5])}, Term{number(words[6])}, words.size() > 7}});
+          VoteRequest{LogIndex{number(words[5])}, Term{number(words[6])}, words.size() > 7, {}}});
   } else if (verb == "granted") {
     give(words[1], words[2],
          {Generation{number(words[3])}, Term{number(words[4])}, VoteResponse{true}});

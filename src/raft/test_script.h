@@ -32,6 +32,7 @@ namespace warren::raft {
 ///   force a voters ...             force_configuration
 ///   generation a                   adopt_new_generation
 ///   reach a b                      a learns that its link to b came up
+///   dead a b                       a learns that b is proven dead
 ///   transfer a b, compact a index, crash a [torn], restart a
 ///   vote from to generation term last_index last_term [transfer]
 ///   granted from to generation term

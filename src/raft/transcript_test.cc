@@ -57,6 +57,7 @@ constexpr Fault faults[] = {
     {Mutation::skip_pre_vote, "pre_vote", false},
     {Mutation::forget_leader, "leader_is_heard", false},
     {Mutation::skip_quorum_check, "quorum_check", false},
+    {Mutation::any_death_counts, "proven_dead", false},
 };
 
 }  // namespace

@@ -7,7 +7,8 @@
 namespace warren::server {
 namespace {
 
-constexpr std::chrono::milliseconds first_delay(100);
+/// A process that was killed a moment ago may close this link before it closes its port.
+constexpr std::chrono::milliseconds first_delay(5);
 constexpr std::chrono::milliseconds longest_dial_delay(1000);
 constexpr std::chrono::milliseconds longest_probe_delay(200);
 constexpr std::chrono::seconds lookup_patience(3);

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/field_value.h"
+#include "broker/route_direct.h"
+#include "broker/route_headers.h"
+#include "broker/route_topic.h"
+#include "catalog/records.h"
+
+namespace warren::broker {
+
+/// One exchange, compiled: its bindings by what they ask for, and where they lead. Bindings come
+/// and go one by one. Tables point to each other; the router sees to it that they live.
+class RouteTable {
+ public:
+  enum class Kind {
+    nowhere,        ///< the exchange does not exist, or is of a type that routes nothing
+    default_queue,  ///< the default exchange: leads to the queue of that name
+    direct,
+    fanout,
+    topic,
+    headers,
+  };
+  /// A queue, or the exchange behind a table.
+  struct Target {
+    catalog::QueueId queue;
+    RouteTable* table = nullptr;
+    std::uint32_t bindings = 0;  ///< that lead here
+  };
+
+  /// Begins anew, without bindings. Answers stay; the router judges them.
+  void reset(Kind kind);
+  static Kind kind_of(std::string_view type);
+  Kind kind() const { return kind_; }
+
+  void add(const catalog::Binding& binding, catalog::QueueId queue, RouteTable* table);
+  /// Removes a binding that was added; passes over others. Answers the table that it led to.
+  RouteTable* remove(const catalog::Binding& binding);
+
+  /// Fills `out` with the targets of the bindings that fit one of the keys, perhaps with repeats.
+  void match(std::span<const std::string_view> keys, const base::FieldTable* headers,
+             std::vector<TargetNumber>& out) const;
+  const Target& target(TargetNumber number) const { return targets_[number]; }
+  /// Those that are in use have bindings.
+  const std::vector<Target>& targets() const { return targets_; }
+
+  catalog::ResourceName name;
+  RouteTable* alternate = nullptr;
+  /// Bindings and alternates of other tables that lead here.
+  std::uint32_t references = 0;
+  /// The router's last walk that came by.
+  std::uint64_t visited = 0;
+  /// Whether the exchange is, or leads to, a headers exchange, for one shape of the whole.
+  bool leads_to_headers = false;
+  std::uint64_t judged_shape = 0;
+
+  /// Remembered answers by routing key, in bounded number.
+  struct Answers {
+    TextMap<std::vector<catalog::QueueId>> by_key;
+    std::size_t queues = 0;
+    std::size_t hits = 0;
+    /// Too many keys to remember: so many lookups go by before it is tried again.
+    std::size_t pause = 0;
+    std::uint64_t valid_for = 0;
+
+    void clear() {
+      by_key.clear();
+      queues = hits = 0;
+    }
+    void forget(std::string_view key);
+  } answers;
+
+ private:
+  struct Fanout {};
+  using Numbers = TextMap<TargetNumber>;
+
+  Numbers& numbers_of(catalog::DestinationKind kind) {
+    return kind == catalog::DestinationKind::queue ? queue_numbers_ : exchange_numbers_;
+  }
+
+  Kind kind_ = Kind::nowhere;
+  std::variant<DirectTable, Fanout, TopicTable, HeadersTable> bindings_;
+  std::vector<Target> targets_;
+  std::vector<TargetNumber> free_targets_;
+  Numbers queue_numbers_;
+  Numbers exchange_numbers_;
+};
+
+}  // namespace warren::broker
