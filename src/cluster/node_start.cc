@@ -22,18 +22,16 @@ Node::Impl::Impl(NodeOptions options, storage::Disk& disk, base::Random random,
     : options_(std::move(options)), disk_(disk), random_(random), clock_(clock), started_(now()) {}
 
 base::Result<> Node::Impl::start() {
-  // Queues are recovered into a host over a log that does not exist yet, so the log is found out
-  // about first and the records are read in a second pass.
-  TRY_ASSIGN(RecoveredNode first, recover_node(disk_, nullptr));
   options_.log.salt = random_.next();
-  log_ = std::make_unique<storage::Log>(disk_, options_.log, first.log);
+  log_ = std::make_unique<storage::Log>(disk_, options_.log);
   options_.segments.salt = random_.next();
   segments_ = std::make_unique<storage::SegmentStore>(disk_, options_.segments);
   TRY(segments_->find_files());
   host_ = std::make_unique<QueueHost>(*this, *log_, *segments_, options_.memory_budget);
-  TRY(recover_node(disk_, host_.get()));
+  TRY_ASSIGN(RecoveredNode recovered, recover_node(disk_, host_.get()));
+  log_->go_on(recovered.log);
   host_->finish_recovery();
-  return make_parts(std::move(first));
+  return make_parts(std::move(recovered));
 }
 
 std::uint64_t Node::Impl::id_base() const {

@@ -63,6 +63,8 @@ constexpr std::size_t kept_batch_bytes = 1 << 20;
 /// Less than that of a queue in old files is kept in the log, for which a file of its own would be
 /// too much: one part in so many of a segment.
 constexpr std::size_t small_part_of_segment = 128;
+/// So many new segments are worth a header record.
+constexpr std::size_t list_at_once = 4;
 
 std::vector<ListedSegment> list_segments(const ReplicaPages* pages) {
   std::vector<ListedSegment> listed;
@@ -294,6 +296,7 @@ bool Replica::write() {
   if (!doomed_.empty()) remove_doomed();
   if (is_durable_ && written_ < last_) write_entries();
   if (std::exchange(has_dead_segment_, false) && pages_) doom(pages_->take_dead());
+  if (pages_ && is_durable_) list_segments_if_many();
   return std::exchange(wants_sync_, false);
 }
 
@@ -319,6 +322,7 @@ MessageIndex Replica::acked() {
 void Replica::write_header() {
   HeaderRecord record{is_usable_, applied_,           delivered_,
                       epochs_,    producers_.marks(), list_segments(pages_.get())};
+  if (pages_) pages_->set_listed();
   header_ = append_record(log_, stream_, header_record, record);
   has_header_ = true;
 }
@@ -409,6 +413,28 @@ void Replica::write_tail() {
 }
 
 // Paging.
+
+/// A listed segment is what a start need not read, and what log files need not be kept for.
+void Replica::list_segments_if_many() {
+  if (!is_usable_ || written_ < last_) return;
+  pages_->sync();
+  if (pages_->unlisted() < list_at_once) return;
+  write_header();
+  wants_sync_ = true;
+  release_stored();
+}
+
+/// Lets go of the records whose messages are all in listed segments.
+void Replica::release_stored() {
+  if (is_rescuing_) return;
+  MessageIndex stored = std::min(pages_->synced(), applied_);
+  storage::LogPosition needed_from = header_;
+  std::erase_if(chunks_, [&](const Chunk& chunk) {
+    return chunk.last <= stored && chunk.position < header_;
+  });
+  for (const Chunk& chunk : chunks_) needed_from = std::min(needed_from, chunk.position);
+  log_.release(stream_, needed_from);
+}
 
 ReplicaPages& Replica::pages() {
   if (!pages_) pages_ = std::make_unique<ReplicaPages>(stream_, is_durable_, segments_, queue_);
@@ -565,6 +591,7 @@ void Replica::finish_recovery(std::set<storage::FileId>& wanted) {
     pages().recover(found->segments, found->settled, live, damage_);
     for (const storage::SegmentNote& note : found->segments) wanted.insert(note.file);
     has_dead_segment_ = true;
+    is_rescuing_ = !damage_.empty();
   }
   auto next = live.begin();
   auto put_stored_before = [&](MessageIndex index) {

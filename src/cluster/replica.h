@@ -126,6 +126,8 @@ class Replica {
   void write_entries();
   void write_header();
   void write_tail();
+  void list_segments_if_many();
+  void release_stored();
   void doom(std::vector<storage::FileId> segments);
   void remove_doomed();
   void settle(const std::vector<MessageIndex>& messages);
@@ -165,6 +167,8 @@ class Replica {
   storage::SegmentStore& segments_;
   std::unique_ptr<ReplicaPages> pages_;  ///< made with the first segment
   bool has_dead_segment_ = false;
+  /// A segment was found damaged, and messages of it may be in the log still.
+  bool is_rescuing_ = false;
   /// Segments that go when a record that does not list them is durable.
   struct Doomed {
     storage::LogPosition position;

@@ -265,7 +265,10 @@ void ReplicaPages::on_event(SegmentEvent event) {
         return finish_compaction(event.result.has_value());
       if (syncing_ == event.file) syncing_ = FileId{};
       if (!event.result) return refuse(event);
-      if (Segment* segment = segments_.find(event.file)) segment->set_synced();
+      if (Segment* segment = segments_.find(event.file)) {
+        segment->set_synced();
+        ++unlisted_;
+      }
       return;
     }
   }

@@ -43,6 +43,9 @@ class ReplicaPages {
   std::vector<storage::FileId> take_dead();
   /// All of them: the replica starts over.
   std::vector<storage::FileId> take_all();
+  /// Durable segments that no record lists yet.
+  std::size_t unlisted() const { return unlisted_; }
+  void set_listed() { unlisted_ = 0; }
   /// What a record must say of the durable segments, in order.
   std::vector<storage::SegmentNote> notes() const;
   /// Whether the message was put into a durable segment.
@@ -129,6 +132,7 @@ class ReplicaPages {
   std::optional<Compaction> compaction_;
   std::vector<storage::FileId> replaced_;
   std::vector<storage::FileId> uncompactable_;
+  std::size_t unlisted_ = 0;
   bool is_refused_ = false;
 };
 

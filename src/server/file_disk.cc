@@ -257,6 +257,12 @@ void FileDisk::read_at(FileId file, std::uint64_t offset, std::uint64_t bytes, D
       });
 }
 
+std::uint64_t FileDisk::size(FileId file) const {
+  std::error_code error;
+  std::uintmax_t bytes = fs::file_size(log_.files->path_of(file), error);
+  return error ? 0 : bytes;
+}
+
 base::Result<base::Bytes> FileDisk::load(FileId file, std::uint64_t offset, std::uint64_t bytes) {
   return log_.files->read_at(file, offset, bytes);
 }

@@ -30,6 +30,7 @@ class FileDisk final : public storage::Disk {
                storage::DiskToken token) override;
   base::Result<std::vector<storage::FileId>> list() override;
   base::Result<base::Bytes> read(storage::FileId file) override;
+  std::uint64_t size(storage::FileId file) const override;
   base::Result<base::Bytes> load(storage::FileId file, std::uint64_t offset,
                                  std::uint64_t bytes) override;
 

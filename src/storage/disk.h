@@ -59,6 +59,8 @@ class Disk {
   virtual base::Result<std::vector<FileId>> list() = 0;
   /// The whole file. It is made durable first: bytes that were read can't get lost later.
   virtual base::Result<base::Bytes> read(FileId file) = 0;
+  /// Zero when it is missing.
+  virtual std::uint64_t size(FileId file) const = 0;
   /// A part of a file, as read_at; the call waits. May also be used later, for checks.
   virtual base::Result<base::Bytes> load(FileId file, std::uint64_t offset,
                                          std::uint64_t bytes) = 0;

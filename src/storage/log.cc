@@ -18,23 +18,26 @@ constexpr StreamId damage_stream{};
 
 }  // namespace
 
-Log::Log(Disk& disk, Options options, const Recovered& recovered)
+Log::Log(Disk& disk, Options options)
     : disk_(disk),
       options_(options),
-      next_file_(recovered.next_file),
-      previous_end_(recovered.end),
-      end_(recovered.next_position),
-      last_record_end_(end_),
-      handed_over_(end_),
-      sync_requested_(end_),
-      written_(end_),
-      synced_(end_),
-      start_(recovered.start),
-      stated_{.synced = end_, .start = start_},
-      durable_start_(start_),
       move_credit_bytes_(static_cast<std::int64_t>(options.file_bytes)) {
   ASSERT(options.max_live_files >= 2);
+}
+
+Log::Log(Disk& disk, Options options, const Recovered& recovered) : Log(disk, options) {
+  go_on(recovered);
+}
+
+void Log::go_on(const Recovered& recovered) {
+  ASSERT(files_.empty() && batches_.empty());
   ASSERT(recovered.next_position >= recovered.end);
+  next_file_ = recovered.next_file;
+  previous_end_ = recovered.end;
+  end_ = last_record_end_ = handed_over_ = sync_requested_ = written_ = synced_ =
+      recovered.next_position;
+  start_ = durable_start_ = recovered.start;
+  stated_ = {.synced = end_, .start = start_};
   for (const RecoveredFile& file : recovered.files)
     files_.push_back({.id = file.file, .first = file.first, .end = file.end});
   for (const auto& [stream, first] : recovered.first_records) {

@@ -31,6 +31,9 @@ class Log : public DiskEvents {
 
   /// Goes on in a new file, made with the first append. `disk` must outlive the log.
   Log(Disk& disk, Options options, const Recovered& recovered);
+  /// The same in two steps, for owners of records that want the log before recovery is over.
+  Log(Disk& disk, Options options);
+  void go_on(const Recovered& recovered);
 
   /// Adds a record whose payload is the `parts` put together, at most max_record_bytes of them;
   /// they are copied. `stream` must not be 0. The stream needs the record until it releases it.

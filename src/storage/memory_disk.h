@@ -80,7 +80,7 @@ class MemoryDisk : public Disk {
   /// Damage to what is stored. The place must exist.
   void flip_bit(FileId file, std::uint64_t offset, unsigned bit);
   void truncate(FileId file, std::uint64_t bytes);
-  std::uint64_t size(FileId file) const;
+  std::uint64_t size(FileId file) const override;
 
  private:
   enum class Kind { write, sync, remove, read };

@@ -74,7 +74,8 @@ struct ScannedFile {
   LogPosition position_at(std::uint64_t offset) const { return {header->first.value + offset}; }
 };
 
-/// Reads all files twice: once for what their marks say, once for the records.
+/// Reads each file once. What the log knew when it last wrote stands in the last marks, so the last
+/// file is looked through first and kept for its turn, and the one before it when it has none.
 class Recovery {
  public:
   Recovery(Disk& disk, const RecordVisitor& visitor) : disk_(disk), visitor_(visitor) {}
@@ -89,6 +90,8 @@ class Recovery {
 
  private:
   Result<> scan();
+  Result<> scan_marks();
+  Result<Bytes> read_whole(const ScannedFile& file);
   void learn(LogKnowledge known);
   void choose_next();
   void drop_dead_files();
@@ -104,6 +107,7 @@ class Recovery {
   Disk& disk_;
   const RecordVisitor& visitor_;
   std::vector<ScannedFile> files_;
+  std::map<FileId, Bytes> read_;
   Recovered result_;
   bool has_lost_file_ = false;  ///< what the next file misses before it was reported
 };
@@ -113,24 +117,42 @@ Result<> Recovery::scan() {
   std::ranges::sort(ids);
   for (FileId id : ids) {
     if (is_segment(id)) break;
-    TRY_ASSIGN(Bytes bytes, disk_.read(id));
-    ScannedFile file{.id = id, .bytes = bytes.size(), .header = read_file_header(bytes, id)};
+    TRY_ASSIGN(Bytes head, disk_.load(id, 0, file_header_bytes));
+    ScannedFile file{.id = id, .bytes = disk_.size(id), .header = read_file_header(head, id)};
     if (file.header && file.header->version > log_version)
       return base::fail(base::ErrorCode::corrupt,
                         fmt::format("log file {} has format version {}, this program knows {}: "
                                     "start the version that wrote it",
                                     id.value, file.header->version, log_version));
-    if (file.header) {
-      learn(file.header->known);
-      FileReader reader(bytes, *file.header);
-      while (auto piece = reader.next()) {
-        if (!piece->record || piece->record->stream) continue;
-        if (auto known = read_mark(piece->payload)) learn(*known);
-      }
-    }
+    if (file.header) learn(file.header->known);
     files_.push_back(std::move(file));
   }
+  return scan_marks();
+}
+
+Result<> Recovery::scan_marks() {
+  bool has_mark = false;
+  for (auto file = files_.rbegin(); file != files_.rend() && !has_mark; ++file) {
+    if (!file->header) continue;
+    TRY_ASSIGN(Bytes bytes, read_whole(*file));
+    FileReader reader(bytes, *file->header);
+    while (auto piece = reader.next()) {
+      if (!piece->record || piece->record->stream) continue;
+      auto known = read_mark(piece->payload);
+      if (!known) continue;
+      learn(*known);
+      has_mark = true;
+    }
+    read_.emplace(file->id, std::move(bytes));
+  }
   return {};
+}
+
+/// Files before the last one are durable: the header of the one that follows says so.
+Result<Bytes> Recovery::read_whole(const ScannedFile& file) {
+  if (auto read = read_.extract(file.id)) return std::move(read.mapped());
+  bool is_last = file.id == files_.back().id;
+  return is_last ? disk_.read(file.id) : disk_.load(file.id, 0, file.bytes);
 }
 
 void Recovery::learn(LogKnowledge known) {
@@ -227,7 +249,7 @@ void Recovery::check_reached(LogPosition previous_end) {
 }
 
 Result<bool> Recovery::visit_file(const ScannedFile& file, std::optional<LogPosition> limit) {
-  TRY_ASSIGN(Bytes bytes, disk_.read(file.id));
+  TRY_ASSIGN(Bytes bytes, read_whole(file));
   if (limit && *limit < file.position_at(bytes.size()))
     bytes.resize(std::max(limit->value, file.header->first.value) - file.header->first.value);
   result_.files.push_back({.file = file.id, .first = file.header->first, .end = {}});

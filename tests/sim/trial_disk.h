@@ -32,6 +32,7 @@ class TrialDisk final : public storage::Disk {
                storage::DiskToken token) override {
     memory_.read_at(file, offset, bytes, token);
   }
+  std::uint64_t size(storage::FileId file) const override { return memory_.size(file); }
   base::Result<base::Bytes> load(storage::FileId file, std::uint64_t offset,
                                  std::uint64_t bytes) override {
     return memory_.load(file, offset, bytes);
