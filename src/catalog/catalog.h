@@ -93,8 +93,10 @@ class Catalog {
     return bindings_.to(kind, destination);
   }
 
-  /// Grows whenever exchanges, queues or bindings change.
+  /// Grows whenever exchanges, queues or bindings change; answers may be kept for one.
   std::uint64_t routing_version() const { return routing_version_; }
+  /// Changes whenever a permission does.
+  std::uint64_t permission_version() const { return permission_version_; }
   /// The listeners hear of what applying changes, until they are removed.
   RouteListeners& route_listeners() const { return route_listeners_; }
 
@@ -119,6 +121,7 @@ class Catalog {
   std::map<ResourceName, std::shared_ptr<const CompiledPolicy>> compiled_policies_;
   std::map<ConnectionId, std::set<QueueId>> exclusive_queues_;
   std::uint64_t routing_version_ = 0;
+  std::uint64_t permission_version_ = 0;
   /// The last member: when a catalog is assigned to, all else is in place as they are told.
   mutable RouteListeners route_listeners_;
 };

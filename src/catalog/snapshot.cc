@@ -122,6 +122,7 @@ base::Result<> Catalog::restore(base::ByteView snapshot) {
   TRY(fresh.derive());
   // Caches of routes made before must not pass for current ones.
   fresh.routing_version_ = routing_version_ + 1;
+  fresh.permission_version_ = permission_version_ + 1;
   *this = std::move(fresh);
   return {};
 }

@@ -36,6 +36,7 @@ Applier::Result Applier::operator()(const DeleteUser& command) {
   catalog_.users_.erase(command.name);
   std::erase_if(catalog_.permissions_,
                 [&](const auto& entry) { return entry.first.name == command.name; });
+  ++catalog_.permission_version_;
   changes_.emplace_back(UserChanged{command.name});
   return Applied{};
 }
@@ -68,6 +69,7 @@ Applier::Result Applier::operator()(const SetPermission& command) {
                       fmt::format("Virtual host {} does not exist", permission.vhost));
   catalog_.permissions_.insert_or_assign(ResourceName{permission.vhost, permission.user},
                                          permission);
+  ++catalog_.permission_version_;
   changes_.emplace_back(UserChanged{permission.user});
   return Applied{};
 }
@@ -79,8 +81,10 @@ Applier::Result Applier::operator()(const ClearPermission& command) {
   if (!catalog_.vhosts_.contains(command.vhost))
     return base::fail(base::ErrorCode::not_found,
                       fmt::format("Virtual host {} does not exist", command.vhost));
-  if (catalog_.permissions_.erase({command.vhost, command.user}) > 0)
+  if (catalog_.permissions_.erase({command.vhost, command.user}) > 0) {
+    ++catalog_.permission_version_;
     changes_.emplace_back(UserChanged{command.user});
+  }
   return Applied{};
 }
 

@@ -69,6 +69,7 @@ Applier::Result Applier::operator()(const DeleteVhost& command) {
   for (const ResourceName& name : names_in(catalog_.permissions_, vhost)) {
     catalog_.permissions_.erase(name);
     changes_.emplace_back(UserChanged{name.name});
+    ++catalog_.permission_version_;
   }
   catalog_.vhosts_.erase(vhost);
   ++catalog_.routing_version_;

@@ -14,15 +14,17 @@ constexpr std::size_t frame_header_size = 7;
 /// Beyond this, the memory of a copied frame is given back once the frame is done with.
 constexpr std::size_t kept_capacity = 16 * 1024;
 constexpr std::size_t described_octets = 16;
+/// A body frame of at least this size is handed out in pieces rather than copied.
+constexpr std::size_t cut_body_bytes = 512;
 
-bool is_known(std::uint8_t type, ByteView payload) {
+bool is_known(std::uint8_t type, std::size_t payload_size) {
   switch (type) {
     case frame_method:
     case frame_header:
     case frame_body:
       return true;
     case frame_heartbeat:
-      return payload.empty();
+      return payload_size == 0;
     default:
       return false;
   }
@@ -53,8 +55,8 @@ std::optional<ProtocolVersion> read_protocol_header(ByteView octets) {
   return {};
 }
 
-std::string describe_frame(std::uint8_t type, ByteView payload) {
-  return describe(type, payload.substr(0, described_octets), payload.size());
+std::string describe_frame(const Frame& frame) {
+  return describe(frame.type, frame.payload.substr(0, described_octets), frame.size);
 }
 
 std::string FrameError::text() const {
@@ -83,52 +85,88 @@ void FrameParser::feed(ByteView bytes) {
   input_ = bytes;
 }
 
-void FrameParser::hold() {
-  pending_.append(input_);
-  input_ = {};
-}
-
-std::expected<std::optional<Frame>, FrameError> FrameParser::next() {
-  if (error_) return std::unexpected(*error_);
-  if (taken_ == pending_.size()) {
-    taken_ = 0;
+/// Takes what was handed out off the pending octets, then looks for the next frame in those and
+/// the input together.
+bool FrameParser::next_slowly(Frame& frame) {
+  if (error_) return false;
+  if (is_taken_) {
+    is_taken_ = false;
     pending_.clear();
     if (pending_.capacity() > kept_capacity) Bytes().swap(pending_);
   }
-  bool is_copied = !pending_.empty();
-  auto gather = [&](std::size_t wanted) -> ByteView {
-    if (!is_copied && input_.size() >= wanted) return input_.substr(0, wanted);
-    if (!top_up(wanted)) return {};
-    return ByteView(pending_).substr(taken_, wanted);
-  };
+  if (is_in_body_) return next_piece(frame);
 
-  ByteView header = gather(frame_header_size);
-  if (header.empty()) return std::nullopt;
-  error_ = judge_header(header);
-  if (error_) return std::unexpected(*error_);
-  std::size_t payload_size = base::ByteReader(header.substr(3)).u32();
-  ByteView frame = gather(payload_size + frame_overhead);
-  if (frame.empty()) return std::nullopt;
-  if (is_copied)
-    taken_ += frame.size();
+  const bool is_in_place = pending_.empty();
+  const ByteView header = gather(frame_header_size);
+  if (header.empty() || !judge_header(header)) return false;
+  frame = {static_cast<std::uint8_t>(header[0]),
+           base::load_network<std::uint16_t>(header.data() + 1),
+           {},
+           base::load_network<std::uint32_t>(header.data() + 3)};
+  frame.is_in_place = is_in_place;
+  const std::size_t whole = frame.size + frame_overhead;
+  if (frame.type == frame_body && frame.size >= cut_body_bytes &&
+      (!is_in_place || input_.size() < whole)) {
+    if (gather(frame_header_size + described_octets).empty()) return false;
+    begin_body(frame);
+    return true;
+  }
+  const ByteView bytes = gather(whole);
+  if (bytes.empty()) return false;
+  frame.payload = bytes.substr(frame_header_size, frame.size);
+  if (!judge_frame(frame, static_cast<std::uint8_t>(bytes.back()))) return false;
+  if (is_in_place)
+    input_.remove_prefix(whole);
   else
-    input_.remove_prefix(frame.size());
-  return judge_frame(frame);
+    is_taken_ = true;
+  return true;
 }
 
-/// Moves octets from the input until `wanted` are pending; false when there are not enough.
-bool FrameParser::top_up(std::size_t wanted) {
-  std::size_t have = pending_.size() - taken_;
-  if (have >= wanted) return true;
-  pending_.erase(0, taken_);
-  taken_ = 0;
-  ByteView moved = input_.substr(0, wanted - have);
-  pending_.append(moved);
-  input_.remove_prefix(moved.size());
-  return pending_.size() == wanted;
+/// The first `wanted` octets of the frame; empty when there are not enough, and then all there
+/// are have become pending.
+ByteView FrameParser::gather(std::size_t wanted) {
+  if (pending_.empty() && input_.size() >= wanted) return input_.substr(0, wanted);
+  if (pending_.size() < wanted) {
+    const ByteView moved = input_.substr(0, wanted - pending_.size());
+    pending_.append(moved);
+    input_.remove_prefix(moved.size());
+  }
+  return pending_.size() < wanted ? ByteView() : ByteView(pending_).substr(0, wanted);
 }
 
-std::optional<FrameError> FrameParser::judge_header(ByteView header) const {
+/// Hands out what there is of a body, which is not all.
+void FrameParser::begin_body(Frame& frame) {
+  if (frame.is_in_place) {
+    frame.payload = input_.substr(frame_header_size, frame.size);
+    input_ = {};
+  } else {
+    frame.payload = ByteView(pending_).substr(frame_header_size, frame.size);
+    is_taken_ = true;
+  }
+  frame.is_last = false;
+  is_in_body_ = true;
+  body_ = frame;
+  body_.is_first = false;
+  body_missing_ = frame.size - frame.payload.size();
+  body_start_ = frame.payload.substr(0, described_octets);
+}
+
+bool FrameParser::next_piece(Frame& frame) {
+  if (input_.empty()) return false;
+  frame = body_;
+  frame.is_in_place = true;
+  frame.payload = input_.substr(0, body_missing_);
+  input_.remove_prefix(frame.payload.size());
+  body_missing_ -= frame.payload.size();
+  if (body_missing_ > 0 || input_.empty()) return true;
+  frame.is_last = true;
+  if (!judge_frame(frame, static_cast<std::uint8_t>(input_.front()))) return false;
+  input_.remove_prefix(1);
+  is_in_body_ = false;
+  return true;
+}
+
+bool FrameParser::judge_header(ByteView header) {
   base::ByteReader reader(header);
   FrameError error;
   error.kind = FrameError::Kind::too_large;
@@ -136,27 +174,21 @@ std::optional<FrameError> FrameParser::judge_header(ByteView header) const {
   error.channel = reader.u16();
   error.size = reader.u32();
   error.limit = frame_max_ - frame_overhead;
-  if (error.size > frame_max_) return error;
-  return {};
+  if (error.size > frame_max_) error_ = error;
+  return !error_;
 }
 
-std::expected<std::optional<Frame>, FrameError> FrameParser::judge_frame(ByteView bytes) {
-  base::ByteReader reader(bytes);
-  Frame frame;
-  frame.type = reader.u8();
-  frame.channel = reader.u16();
-  frame.payload = reader.long_string();
-  std::uint8_t end_octet = reader.u8();
-  if (end_octet == frame_end && is_known(frame.type, frame.payload)) return frame;
+bool FrameParser::judge_frame(Frame& frame, std::uint8_t end_octet) {
+  if (end_octet == frame_end && is_known(frame.type, frame.size)) return true;
   error_ = FrameError{
       .kind = end_octet == frame_end ? FrameError::Kind::unknown_type : FrameError::Kind::bad_end,
       .type = frame.type,
       .channel = frame.channel,
       .end_octet = end_octet,
-      .size = static_cast<std::uint32_t>(frame.payload.size()),
+      .size = frame.size,
       .limit = frame_max_ - frame_overhead,
-      .octets = Bytes(frame.payload.substr(0, described_octets))};
-  return std::unexpected(*error_);
+      .octets = is_in_body_ ? body_start_ : Bytes(frame.payload.substr(0, described_octets))};
+  return false;
 }
 
 void write_frame(Bytes& out, std::uint8_t type, std::uint16_t channel, ByteView payload) {

@@ -36,11 +36,18 @@ inline constexpr ByteView protocol_header{"AMQP\0\0\x09\x01", protocol_header_si
 /// 1-1-9-1 are 8-0; anything else is empty. `octets` must be 8 long.
 std::optional<ProtocolVersion> read_protocol_header(ByteView octets);
 
-/// A frame as it arrived, end octet checked. The payload is borrowed: see FrameParser::next.
+/// A frame as it arrived, or a piece of a body frame that the end of the fed bytes cut.
 struct Frame {
   std::uint8_t type = 0;
   std::uint16_t channel = 0;
+  /// Borrowed: see FrameParser::next.
   ByteView payload;
+  /// Of the whole frame.
+  std::uint32_t size = 0;
+  bool is_first = true;  ///< no piece of the frame came before
+  bool is_last = true;   ///< nothing of the frame is missing, and its end octet was checked
+  /// The payload lies in the bytes that were fed, and lives as long as they do.
+  bool is_in_place = true;
 };
 
 /// Why a byte stream stopped being frames. Nothing after it can be read.
@@ -66,11 +73,12 @@ struct FrameError {
 
 /// "type 1, all octets = <<0,20,0,10,0>>", or "first 16 octets = ..." for a longer payload: the
 /// text of UNEXPECTED_FRAME. Octets print as text where all are printable.
-std::string describe_frame(std::uint8_t type, ByteView payload);
+std::string describe_frame(const Frame& frame);
 
 /// Cuts a byte stream into frames. Give it what arrived with `feed`, then call `next` until it
-/// is empty. A frame that lies whole in the fed bytes is handed out where it lies; only one cut
-/// by the end of the bytes is copied. It keeps at most one frame, but for what `hold` adds.
+/// is false. A frame that lies whole in the fed bytes is handed out where it lies. Of one cut by
+/// the end of the bytes, a large body is handed out in pieces, which have at least 16 octets but
+/// for the last one; anything else is copied until it is whole. So it keeps at most one frame.
 class FrameParser {
  public:
   /// Frames may exceed `frame_max` by 8 octets, as RabbitMQ tolerates.
@@ -79,26 +87,50 @@ class FrameParser {
   /// Applies to frames not yet begun by `next`. At least `frame_min_size`.
   void set_frame_max(std::uint32_t frame_max);
 
-  /// `bytes` must stay valid until `next` was empty or `hold` was called; only then feed again.
+  /// `bytes` must stay valid until `next` was false; only then feed again.
   void feed(ByteView bytes);
-  /// The next frame, empty when more bytes are needed, or why there can be no more. The
-  /// payload lives until the next call of any member. After an error every call gives it again.
-  std::expected<std::optional<Frame>, FrameError> next();
-  /// Copies what was fed and not yet taken, for a caller that stops in the middle.
-  void hold();
+  /// Finds the next frame or piece. False when more bytes are needed, or when `error` says why
+  /// there can be no more. The payload lives until the next call of any member, and longer when
+  /// it is in place.
+  bool next(Frame& frame) {
+    if (pending_.empty() && !is_in_body_ && input_.size() >= frame_overhead) {
+      const std::uint32_t size = base::load_network<std::uint32_t>(input_.data() + 3);
+      const auto type = static_cast<std::uint8_t>(input_[0]);
+      // Whatever is unusual is left to the thorough way.
+      if (size <= frame_max_ && size <= input_.size() - frame_overhead && type >= frame_method &&
+          type <= frame_body && static_cast<std::uint8_t>(input_[7 + size]) == frame_end) {
+        frame = {type, base::load_network<std::uint16_t>(input_.data() + 1),
+                 ByteView(input_.data() + 7, size), size};
+        input_.remove_prefix(size + frame_overhead);
+        return true;
+      }
+    }
+    return next_slowly(frame);
+  }
+  /// Once set it stays.
+  const std::optional<FrameError>& error() const { return error_; }
 
   /// Octets kept from earlier feeds, the frame last handed out not counted.
-  std::size_t buffered() const { return pending_.size() - taken_; }
+  std::size_t buffered() const { return is_taken_ ? 0 : pending_.size(); }
 
  private:
-  bool top_up(std::size_t wanted);
-  std::optional<FrameError> judge_header(ByteView header) const;
-  std::expected<std::optional<Frame>, FrameError> judge_frame(ByteView frame);
+  bool next_slowly(Frame& frame);
+  ByteView gather(std::size_t wanted);
+  bool judge_header(ByteView header);
+  bool judge_frame(Frame& frame, std::uint8_t end_octet);
+  void begin_body(Frame& frame);
+  bool next_piece(Frame& frame);
 
   std::uint32_t frame_max_;
   ByteView input_;
-  Bytes pending_;
-  std::size_t taken_ = 0;
+  Bytes pending_;          ///< the frame that was cut, as far as it has come
+  bool is_taken_ = false;  ///< what is pending was handed out
+
+  bool is_in_body_ = false;  ///< a body is handed out in pieces
+  Frame body_;
+  std::size_t body_missing_ = 0;
+  Bytes body_start_;  ///< its first octets, for errors
+
   std::optional<FrameError> error_;
 };
 

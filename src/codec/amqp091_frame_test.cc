@@ -21,10 +21,11 @@ Bytes frame_bytes(std::uint8_t type, std::uint16_t channel, ByteView payload) {
 FrameError error_of(ByteView bytes, std::uint32_t frame_max = frame_min_size) {
   FrameParser parser(frame_max);
   parser.feed(bytes);
-  auto frame = parser.next();
-  REQUIRE_FALSE(frame.has_value());
-  CHECK_FALSE(parser.next().has_value());
-  return frame.error();
+  Frame frame;
+  while (parser.next(frame)) REQUIRE_FALSE(frame.is_last);
+  REQUIRE(parser.error().has_value());
+  CHECK_FALSE(parser.next(frame));
+  return *parser.error();
 }
 
 struct Seen {
@@ -35,12 +36,15 @@ struct Seen {
 };
 
 void take_all(FrameParser& parser, std::vector<Seen>& seen) {
-  for (;;) {
-    auto frame = parser.next();
-    REQUIRE(frame.has_value());
-    if (!*frame) return;
-    seen.push_back({(*frame)->type, (*frame)->channel, Bytes((*frame)->payload)});
+  Frame frame;
+  while (parser.next(frame)) {
+    if (frame.is_first)
+      seen.push_back({frame.type, frame.channel, Bytes(frame.payload)});
+    else
+      seen.back().payload += frame.payload;
+    if (frame.is_last) CHECK(seen.back().payload.size() == frame.size);
   }
+  CHECK_FALSE(parser.error().has_value());
 }
 
 }  // namespace
@@ -62,16 +66,14 @@ TEST_CASE("whole frames are handed out where they lie") {
   Bytes bytes = frame_bytes(1, 7, "abc") + frame_bytes(8, 0, "");
   FrameParser parser;
   parser.feed(bytes);
-  auto first = parser.next();
-  REQUIRE(first.has_value());
-  REQUIRE(first->has_value());
-  CHECK((*first)->payload.data() == bytes.data() + 7);
-  CHECK((*first)->channel == 7);
-  auto second = parser.next();
-  REQUIRE(second.has_value());
-  REQUIRE(second->has_value());
-  CHECK((*second)->type == frame_heartbeat);
-  CHECK_FALSE(parser.next()->has_value());
+  Frame frame;
+  REQUIRE(parser.next(frame));
+  CHECK(frame.payload.data() == bytes.data() + 7);
+  CHECK(frame.channel == 7);
+  CHECK(frame.is_in_place);
+  REQUIRE(parser.next(frame));
+  CHECK(frame.type == frame_heartbeat);
+  CHECK_FALSE(parser.next(frame));
   CHECK(parser.buffered() == 0);
 }
 
@@ -103,20 +105,53 @@ TEST_CASE("frames cut at every byte come out whole") {
   CHECK(seen == whole);
 }
 
-TEST_CASE("a caller may stop in the middle and hold the rest") {
-  Bytes bytes = frame_bytes(1, 1, "one") + frame_bytes(1, 2, "two") + frame_bytes(1, 3, "three");
-  FrameParser parser;
-  {
-    Bytes fed = bytes.substr(0, bytes.size() - 2);
-    parser.feed(fed);
-    CHECK((*parser.next())->payload == "one");
-    parser.hold();
+TEST_CASE("a large body that is cut comes in pieces, anything else whole") {
+  const Bytes bytes = frame_bytes(2, 7, Bytes(1000, 'h')) + frame_bytes(3, 7, Bytes(1000, 'b')) +
+                      frame_bytes(3, 7, Bytes(100, 's'));
+  const std::vector<Seen> whole{
+      {2, 7, Bytes(1000, 'h')}, {3, 7, Bytes(1000, 'b')}, {3, 7, Bytes(100, 's')}};
+  Random random(3);
+  std::size_t pieces = 0;
+  for (int round = 0; round < 300; ++round) {
+    FrameParser parser;
+    std::vector<Seen> seen;
+    for (ByteView rest = bytes; !rest.empty();) {
+      const Bytes part(rest.substr(0, 1 + random.below(round % 3 == 0 ? 10 : 700)));
+      rest.remove_prefix(part.size());
+      parser.feed(part);
+      Frame frame;
+      while (parser.next(frame)) {
+        if (frame.is_first) seen.push_back({frame.type, frame.channel, {}});
+        seen.back().payload += frame.payload;
+        if (frame.is_first && !frame.is_last) CHECK(frame.payload.size() >= 16);
+        if (!frame.is_last) ++pieces;
+        if (!frame.is_last) CHECK(frame.size == 1000);
+        if (frame.is_in_place) CHECK(part.find(frame.payload) != Bytes::npos);
+      }
+      CHECK(parser.buffered() <= 1008);
+    }
+    CHECK(seen == whole);
   }
-  parser.set_frame_max(131072);
-  parser.feed(ByteView(bytes).substr(bytes.size() - 2));
-  std::vector<Seen> seen;
-  take_all(parser, seen);
-  CHECK(seen == std::vector<Seen>{{1, 2, "two"}, {1, 3, "three"}});
+  CHECK(pieces > 300);
+}
+
+TEST_CASE("a body in pieces is judged by its end octet, and described by its start") {
+  Bytes bytes = frame_bytes(3, 7, "0123456789abcdefgh" + Bytes(1000, 'b'));
+  bytes.back() = 'x';
+  for (std::size_t cut : {23u, 24u, 500u, 1024u, 1025u}) {
+    FrameParser parser;
+    Frame frame;
+    parser.feed(ByteView(bytes).substr(0, cut));
+    REQUIRE(parser.next(frame));
+    CHECK_FALSE(frame.is_last);
+    CHECK_FALSE(parser.next(frame));
+    parser.feed(ByteView(bytes).substr(cut));
+    while (parser.next(frame)) CHECK_FALSE(frame.is_last);
+    REQUIRE(parser.error().has_value());
+    CHECK(parser.error()->kind == FrameError::Kind::bad_end);
+    CHECK(parser.error()->octets == "0123456789abcdef");
+    CHECK(parser.error()->size == 1018);
+  }
 }
 
 TEST_CASE("broken frames are described as RabbitMQ describes them") {
@@ -134,7 +169,8 @@ TEST_CASE("broken frames are described as RabbitMQ describes them") {
         "type 3, all octets = <<>>: {frame_too_large,5000,4088}");
   CHECK(error_of(from_hex("030001000222e0"), 131072).text() ==
         "type 3, all octets = <<>>: {frame_too_large,140000,131064}");
-  CHECK(describe_frame(1, from_hex("0014000a00")) == "type 1, all octets = <<0,20,0,10,0>>");
+  const Bytes open = from_hex("0014000a00");
+  CHECK(describe_frame(Frame{1, 0, open, 5}) == "type 1, all octets = <<0,20,0,10,0>>");
   Bytes request = frame_bytes(1, 0, "GET / HTTP/1.1\r\nHost: x");
   request.back() = 'x';
   CHECK(error_of(request).text() ==
@@ -146,7 +182,9 @@ TEST_CASE("a frame may be up to 8 octets over the limit") {
   FrameParser parser;
   Bytes largest = frame_bytes(3, 1, Bytes(4096, 'x'));
   parser.feed(largest);
-  CHECK((*parser.next())->payload.size() == 4096);
+  Frame frame;
+  REQUIRE(parser.next(frame));
+  CHECK(frame.payload.size() == 4096);
   CHECK(error_of(frame_bytes(3, 1, Bytes(4097, 'x'))).size == 4097);
 }
 
@@ -167,12 +205,11 @@ TEST_CASE("no bytes at all upset the parser, and it keeps a bounded part of them
         bytes = frame_bytes(static_cast<std::uint8_t>(random.below(4)), 1, bytes);
       if (random.chance(5)) damage(bytes, random);
       parser.feed(bytes);
-      for (;;) {
-        auto frame = parser.next();
-        is_alive = frame.has_value();
-        if (!is_alive) CHECK_FALSE(frame.error().text().empty());
-        if (!is_alive || !*frame) break;
+      Frame frame;
+      while (parser.next(frame)) {
       }
+      is_alive = !parser.error();
+      if (!is_alive) CHECK_FALSE(parser.error()->text().empty());
       CHECK(parser.buffered() <= frame_min_size + frame_overhead + 8);
     }
   }

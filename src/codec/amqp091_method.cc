@@ -1,7 +1,5 @@
 #include "codec/amqp091_method.h"
 
-#include <cstring>
-
 #include "base/assert.h"
 #include "codec/amqp091_frame.h"
 #include "codec/erlang_term.h"
@@ -14,26 +12,11 @@ auto cannot_decode(ByteView arguments) {
                     "cannot decode " + erlang::print_octets(arguments));
 }
 
-/// Writes into a buffer known to be large enough, so that a delivery costs one append.
-class ArrayWriter {
- public:
-  explicit ArrayWriter(char* to) : to_(to) {}
-
-  template <typename T>
-  void integer(T value) {
-    for (std::size_t i = 0; i < sizeof(T); ++i)
-      *to_++ = static_cast<char>(value >> (8 * (sizeof(T) - 1 - i)));
-  }
-  void short_string(ByteView bytes) {
-    ASSERT(bytes.size() <= 255);
-    integer(static_cast<std::uint8_t>(bytes.size()));
-    std::memcpy(to_, bytes.data(), bytes.size());
-    to_ += bytes.size();
-  }
-
- private:
-  char* to_;
-};
+char* store_short_string(char* to, ByteView text) {
+  ASSERT(text.size() <= 255);
+  *to = static_cast<char>(text.size());
+  return base::store_bytes(to + 1, text);
+}
 
 }  // namespace
 
@@ -89,23 +72,37 @@ base::Result<PublishView> decode_publish(ByteView payload) {
   return publish;
 }
 
+base::Result<BasicAck> decode_ack(ByteView payload) {
+  ASSERT(peek_method(payload) == BasicAck::ids);
+  base::ByteReader reader(payload.substr(4));
+  BasicAck ack;
+  ack.delivery_tag = reader.u64();
+  ack.multiple = (reader.u8() & 1) != 0;
+  if (reader.failed() || !reader.empty()) return cannot_decode(payload.substr(4));
+  return ack;
+}
+
+std::size_t deliver_size(const DeliverView& deliver) {
+  return 24 + deliver.consumer_tag.size() + deliver.exchange.size() + deliver.routing_key.size();
+}
+
+char* store_deliver(char* to, std::uint16_t channel, const DeliverView& deliver) {
+  *to++ = static_cast<char>(frame_method);
+  to = base::store_network(to, channel);
+  to = base::store_network(to, static_cast<std::uint32_t>(deliver_size(deliver) - frame_overhead));
+  to = base::store_network(to, BasicDeliver::ids.class_id);
+  to = base::store_network(to, BasicDeliver::ids.method_id);
+  to = store_short_string(to, deliver.consumer_tag);
+  to = base::store_network(to, deliver.delivery_tag);
+  *to++ = deliver.redelivered ? 1 : 0;
+  to = store_short_string(to, deliver.exchange);
+  to = store_short_string(to, deliver.routing_key);
+  *to++ = static_cast<char>(frame_end);
+  return to;
+}
+
 void encode_deliver(Bytes& out, std::uint16_t channel, const DeliverView& deliver) {
-  std::size_t payload_size =
-      16 + deliver.consumer_tag.size() + deliver.exchange.size() + deliver.routing_key.size();
-  char frame[16 + 3 * 255 + frame_overhead];
-  ArrayWriter writer(frame);
-  writer.integer(frame_method);
-  writer.integer(channel);
-  writer.integer(static_cast<std::uint32_t>(payload_size));
-  writer.integer(BasicDeliver::ids.class_id);
-  writer.integer(BasicDeliver::ids.method_id);
-  writer.short_string(deliver.consumer_tag);
-  writer.integer(deliver.delivery_tag);
-  writer.integer(static_cast<std::uint8_t>(deliver.redelivered ? 1 : 0));
-  writer.short_string(deliver.exchange);
-  writer.short_string(deliver.routing_key);
-  writer.integer(frame_end);
-  out.append(frame, payload_size + frame_overhead);
+  store_deliver(base::extend(out, deliver_size(deliver)), channel, deliver);
 }
 
 }  // namespace warren::codec::amqp091

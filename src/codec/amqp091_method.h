@@ -47,6 +47,9 @@ struct PublishView {
 /// For payloads whose ids are those of BasicPublish; fails as `decode_method` does.
 base::Result<PublishView> decode_publish(ByteView payload);
 
+/// For payloads whose ids are those of BasicAck; fails as `decode_method` does.
+base::Result<BasicAck> decode_ack(ByteView payload);
+
 /// basic.deliver without owned strings.
 struct DeliverView {
   ByteView consumer_tag;
@@ -55,6 +58,10 @@ struct DeliverView {
   ByteView exchange;
   ByteView routing_key;
 };
+/// The size of a complete basic.deliver frame, and the frame itself, written to `to`; returns the
+/// place after it.
+std::size_t deliver_size(const DeliverView& deliver);
+char* store_deliver(char* to, std::uint16_t channel, const DeliverView& deliver);
 /// Appends a complete basic.deliver frame.
 void encode_deliver(Bytes& out, std::uint16_t channel, const DeliverView& deliver);
 

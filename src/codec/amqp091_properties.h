@@ -52,6 +52,8 @@ base::Result<Properties> decode_properties(ByteView encoded);
 /// Appends flags and list. Short strings must be at most 255 octets long.
 void encode_properties(Bytes& out, const Properties& properties);
 
+inline constexpr std::uint8_t persistent_delivery_mode = 2;
+
 /// What routing and queues look at on each publish. Views point into the encoded bytes.
 struct PropertyScan {
   std::optional<std::uint8_t> delivery_mode;

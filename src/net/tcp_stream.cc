@@ -4,6 +4,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -50,7 +51,7 @@ void TcpStream::Impl::on_turn_end() {
   has_turn_end_ = false;
   if (state_ == State::closed) return;
   if (!output_.empty() && !has_write_wait_) write();
-  if (state_ == State::closing && output_.empty()) return finish_closing();
+  if (state_ == State::closing && output_.empty() && !is_lingering_) return finish_closing();
   if (state_ == State::open && events_ && reading_ && !has_read_wait_) wait_readable();
 }
 
@@ -63,6 +64,7 @@ void TcpStream::Impl::wait_readable() {
 }
 
 void TcpStream::Impl::on_readable() {
+  if (is_lingering_) return discard_input();
   if (state_ != State::open || !reading_) return;
   auto& buffer = shard_.buffer;
   ssize_t size = ::recv(socket_.native_handle(), buffer.data(), buffer.size(), 0);
@@ -77,46 +79,46 @@ void TcpStream::Impl::on_readable() {
 }
 
 void TcpStream::Impl::send(base::Bytes bytes) {
-  if (state_ != State::open || bytes.empty()) return;
-  pending += bytes.size();
-  if (!output_.empty() && output_.back().size() + bytes.size() <= joined_bytes)
-    output_.back() += bytes;
-  else
-    output_.push_back(std::move(bytes));
+  base::OutputBuffer output;
+  output.text() = std::move(bytes);
+  enqueue(output);
+}
+
+void TcpStream::Impl::enqueue(base::OutputBuffer& output) {
+  if (state_ != State::open || output.empty()) return output.clear();
+  pending += output.size();
+  if (!output_.empty() && output_.back().size() + output.size() <= joined_bytes) {
+    output_.back().append(output);
+  } else {
+    output_.emplace_back();
+    output_.back().append(output);
+  }
   request_turn_end();
 }
 
-void TcpStream::Impl::flush() {
-  if (state_ != State::open || has_write_wait_) return;
-  is_flushing_ = true;
-  write();
-  is_flushing_ = false;
+void TcpStream::Impl::send_now(base::OutputBuffer& output) {
+  if (state_ != State::open || has_write_wait_ || !output_.empty()) return enqueue(output);
+  std::size_t written = 0;
+  const Written how = write_from(output, written);
+  if (how == Written::all) {
+    written_of_first_ = 0;
+    return output.clear();
+  }
+  enqueue(output);
+  pending -= written;
+  // After a failure the end of the turn meets the same error and reports it.
+  if (how == Written::some) wait_writable();
 }
 
 void TcpStream::Impl::write() {
   while (!output_.empty()) {
-    iovec pieces[max_pieces];
-    std::size_t count = 0;
-    std::size_t asked = 0;
-    for (auto& piece : output_) {
-      if (count == max_pieces) break;
-      std::size_t skipped = count == 0 ? written_of_first_ : 0;
-      pieces[count] = {piece.data() + skipped, piece.size() - skipped};
-      asked += pieces[count++].iov_len;
-    }
-    msghdr message{};
-    message.msg_iov = pieces;
-    message.msg_iovlen = count;
-    ssize_t size = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL);
-    if (size < 0) {
-      if (errno == EINTR) continue;
-      if (errno == EAGAIN) return wait_writable();
-      // The end of the turn meets the same error and reports it.
-      if (is_flushing_) return request_turn_end();
-      return fail(std::strerror(errno));
-    }
-    take_written(static_cast<std::size_t>(size));
-    if (static_cast<std::size_t>(size) < asked) return wait_writable();
+    std::size_t written = 0;
+    const Written how = write_from(output_.front(), written);
+    pending -= written;
+    if (how == Written::failed) return fail(std::strerror(errno));
+    if (how == Written::some) return wait_writable();
+    written_of_first_ = 0;
+    output_.erase(output_.begin());
   }
   if (was_blocked_) {
     was_blocked_ = false;
@@ -124,18 +126,31 @@ void TcpStream::Impl::write() {
   }
 }
 
-void TcpStream::Impl::take_written(std::size_t bytes) {
-  sent += bytes;
-  pending -= bytes;
-  while (bytes > 0) {
-    std::size_t left = output_.front().size() - written_of_first_;
-    if (bytes < left) {
-      written_of_first_ += bytes;
-      return;
+/// Writes what the system takes of a buffer, from `written_of_first_` on, and adds to `written`.
+TcpStream::Impl::Written TcpStream::Impl::write_from(base::OutputBuffer& output,
+                                                     std::size_t& written) {
+  for (;;) {
+    std::array<base::ByteView, max_pieces> pieces;
+    std::array<iovec, max_pieces> vectors;
+    const std::size_t count = output.look(written_of_first_, pieces);
+    if (count == 0) return Written::all;
+    std::size_t asked = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      vectors[i] = {const_cast<char*>(pieces[i].data()), pieces[i].size()};
+      asked += pieces[i].size();
     }
-    bytes -= left;
-    written_of_first_ = 0;
-    output_.pop_front();
+    msghdr message{};
+    message.msg_iov = vectors.data();
+    message.msg_iovlen = count;
+    const ssize_t size = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL);
+    if (size < 0) {
+      if (errno == EINTR) continue;
+      return errno == EAGAIN ? Written::some : Written::failed;
+    }
+    sent += static_cast<std::uint64_t>(size);
+    written += static_cast<std::size_t>(size);
+    written_of_first_ += static_cast<std::size_t>(size);
+    if (static_cast<std::size_t>(size) < asked) return Written::some;
   }
 }
 
@@ -160,19 +175,32 @@ void TcpStream::Impl::close(bool with_reset) {
   events_ = nullptr;
   reset_at_end_ = with_reset;
   request_turn_end();
-  if (output_.empty()) return;
+  if (!output_.empty()) start_close_timer();
+}
+
+void TcpStream::Impl::start_close_timer() {
   close_timer_.expires_after(close_patience);
   close_timer_.async_wait([self = shared_from_this()](error_code error) {
-    if (!error && self->state_ == State::closing) self->close_socket(true);
+    if (!error && self->state_ == State::closing) self->close_socket(!self->is_lingering_);
   });
 }
 
+/// Closing over octets that nobody has read would reset the connection, and the peer might lose
+/// what it was told last. So what still comes is thrown away until the peer ends its side too.
 void TcpStream::Impl::finish_closing() {
-  if (!reset_at_end_) {
-    error_code ignored;
-    socket_.shutdown(tcp::socket::shutdown_send, ignored);
-  }
-  close_socket(reset_at_end_);
+  if (reset_at_end_) return close_socket(true);
+  error_code ignored;
+  socket_.shutdown(tcp::socket::shutdown_send, ignored);
+  is_lingering_ = true;
+  start_close_timer();
+  if (!has_read_wait_) wait_readable();
+}
+
+void TcpStream::Impl::discard_input() {
+  auto& buffer = shard_.buffer;
+  const ssize_t size = ::recv(socket_.native_handle(), buffer.data(), buffer.size(), 0);
+  if (size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR)) return close_socket(false);
+  wait_readable();
 }
 
 void TcpStream::Impl::reset() {
@@ -187,6 +215,7 @@ void TcpStream::Impl::fail(const std::string& reason) {
 
 void TcpStream::Impl::close_socket(bool with_reset) {
   state_ = State::closed;
+  is_lingering_ = false;
   error_code ignored;
   if (with_reset) socket_.set_option(asio::socket_base::linger(true, 0), ignored);
   socket_.close(ignored);
@@ -207,8 +236,8 @@ void TcpStream::start(StreamEvents& events) {
 void TcpStream::send(base::Bytes bytes) {
   impl_->send(std::move(bytes));
 }
-void TcpStream::flush() {
-  impl_->flush();
+void TcpStream::send_now(base::OutputBuffer& output) {
+  impl_->send_now(output);
 }
 std::size_t TcpStream::pending() const {
   return impl_->pending;

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/bytes.h"
+#include "base/output_buffer.h"
 #include "net/shard.h"
 
 namespace warren::net {
@@ -45,9 +46,10 @@ class TcpStream {
   /// Queues bytes; they are written at the end of the turn. Without effect once closed. The
   /// caller bounds the queue by looking at `pending`.
   void send(base::Bytes bytes);
-  /// Writes what the system takes now instead of at the end of the turn. May call on_drained;
-  /// a broken connection is reported later, never from inside this call.
-  void flush();
+  /// Writes what the system takes now and queues the rest; `output` is left empty, with its
+  /// memory where nothing had to wait. A broken connection is reported later, never from inside
+  /// this call.
+  void send_now(base::OutputBuffer& output);
   /// Bytes that wait to be written.
   std::size_t pending() const;
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <deque>
+#include <vector>
 
 #include "net/shard_impl.h"
 #include "net/tcp_stream.h"
@@ -17,7 +17,7 @@ class TcpStream::Impl final : public TurnTask, public std::enable_shared_from_th
 
   void start(StreamEvents& events);
   void send(base::Bytes bytes);
-  void flush();
+  void send_now(base::OutputBuffer& output);
   void set_reading(bool reading);
   void close(bool with_reset);
   void reset();
@@ -37,10 +37,15 @@ class TcpStream::Impl final : public TurnTask, public std::enable_shared_from_th
   void request_turn_end();
   void wait_readable();
   void on_readable();
+  enum class Written { all, some, failed };
+
   void write();
+  Written write_from(base::OutputBuffer& output, std::size_t& written);
+  void enqueue(base::OutputBuffer& output);
   void wait_writable();
-  void take_written(std::size_t bytes);
+  void start_close_timer();
   void finish_closing();
+  void discard_input();
   void fail(const std::string& reason);
   void close_socket(bool with_reset);
 
@@ -50,13 +55,13 @@ class TcpStream::Impl final : public TurnTask, public std::enable_shared_from_th
   StreamEvents* events_ = nullptr;
   State state_ = State::open;
   bool reset_at_end_ = false;
+  bool is_lingering_ = false;  ///< closing, and all was sent
   bool reading_ = true;
   bool has_read_wait_ = false;
   bool has_write_wait_ = false;
   bool has_turn_end_ = false;
   bool was_blocked_ = false;
-  bool is_flushing_ = false;
-  std::deque<base::Bytes> output_;
+  std::vector<base::OutputBuffer> output_;  ///< small ones are joined, so they are few
   std::size_t written_of_first_ = 0;
 };
 

@@ -151,14 +151,14 @@ Result<> Client::send(base::ByteView bytes) {
 
 Result<amqp::Method> Client::receive() {
   while (true) {
-    auto next = parser_.next();
-    if (!next) return fail(ErrorCode::frame_error, next.error().text());
-    if (const auto& frame = *next) {
-      if (frame->type != amqp::frame_method) continue;
-      TRY_ASSIGN(auto method, amqp::decode_method(frame->payload));
+    amqp::Frame frame;
+    if (parser_.next(frame)) {
+      if (frame.type != amqp::frame_method) continue;
+      TRY_ASSIGN(auto method, amqp::decode_method(frame.payload));
       TRY(check_closed(method));
       return method;
     }
+    if (parser_.error()) return fail(ErrorCode::frame_error, parser_.error()->text());
     input_.resize(read_size);
     const ssize_t got = ::recv(descriptor_, input_.data(), input_.size(), 0);
     if (got == 0) return fail(ErrorCode::unavailable, "the broker closed the socket");

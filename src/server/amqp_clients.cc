@@ -6,6 +6,11 @@
 namespace warren::server {
 namespace {
 
+/// Memory for output that is kept for the next client that needs some.
+constexpr std::size_t smallest_spare = 1024;
+constexpr std::size_t largest_spare = 256 * 1024;
+constexpr std::size_t most_spares = 64;
+
 session::amqp091::Limits limits_of(const Configuration& configuration) {
   session::amqp091::Limits limits;
   limits.channel_max = configuration.channel_max;
@@ -33,21 +38,20 @@ class AmqpClients::Client final : public net::StreamEvents {
         stream(std::move(socket)),
         connection(owner.environment_, peer_of(*stream), connection_id, now),
         owner_(owner) {
+    connection.set_waker([this] { owner_.mark_ready(*this); });
     stream->start(*this);
   }
 
   void on_bytes(base::ByteView bytes) override {
-    GatewayTap::Scope scope(owner_.tap_, id);
+    owner_.mark_ready(*this);
     connection.feed(bytes, owner_.shard_.now());
     // More may be on the way in this very turn; the end of the turn looks closer.
     if (!connection.wants_input()) stream->set_reading(false);
-    owner_.mark_ready(id);
   }
-  void on_drained() override { owner_.mark_ready(id); }
+  void on_drained() override { owner_.mark_ready(*this); }
   void on_closed(const std::string&) override {
-    GatewayTap::Scope scope(owner_.tap_, id);
     connection.on_peer_closed(owner_.shard_.now());
-    owner_.mark_ready(id);
+    owner_.mark_ready(*this);
   }
 
   ClientId id;
@@ -64,10 +68,9 @@ class AmqpClients::Client final : public net::StreamEvents {
 AmqpClients::AmqpClients(net::Shard& shard, cluster::Node& node, const Configuration& configuration)
     : shard_(shard),
       node_(node),
-      tap_(node, [this](ClientId id) { mark_ready(id); }),
       router_(node.catalog()),
       authorizer_(node.catalog()),
-      environment_{tap_,
+      environment_{node,
                    router_,
                    authorizer_,
                    base::secure_random_bytes,
@@ -92,30 +95,27 @@ std::vector<net::Endpoint> AmqpClients::listeners() const {
 void AmqpClients::adopt(std::unique_ptr<net::TcpStream> stream) {
   auto connection_id = node_.make_connection_id();
   ClientId id = connection_id.value;
-  GatewayTap::Scope scope(tap_, id);
   auto client = std::make_unique<Client>(*this, id, std::move(stream), connection_id, shard_.now());
   if (!block_reason_.empty()) client->connection.block(block_reason_);
-  clients_.emplace(id, std::move(client));
-  mark_ready(id);
+  mark_ready(*clients_.emplace(id, std::move(client)).first->second);
 }
 
-void AmqpClients::mark_ready(ClientId id) {
-  auto at = clients_.find(id);
-  if (at == clients_.end() || at->second->is_ready) return;
-  at->second->is_ready = true;
-  ready_.push_back(id);
+void AmqpClients::mark_ready(Client& client) {
+  if (client.is_ready) return;
+  client.is_ready = true;
+  ready_.push_back(&client);
+  if (spare_memory_.empty() || !client.connection.output().empty()) return;
+  client.connection.output().lend(std::move(spare_memory_.back()));
+  spare_memory_.pop_back();
 }
 
 void AmqpClients::flush(base::Time now) {
   flushing_.swap(ready_);
-  for (ClientId id : flushing_) {
-    auto at = clients_.find(id);
-    if (at == clients_.end()) continue;
-    at->second->is_ready = false;
-    GatewayTap::Scope scope(tap_, id);
-    if (flush_client(*at->second, now)) continue;
-    deadlines_.erase({at->second->noted_deadline, id});
-    clients_.erase(at);
+  for (Client* client : flushing_) {
+    client->is_ready = false;
+    if (flush_client(*client, now)) continue;
+    deadlines_.erase({client->noted_deadline, client->id});
+    clients_.erase(client->id);
   }
   flushing_.clear();
 }
@@ -124,15 +124,7 @@ bool AmqpClients::flush_client(Client& client, base::Time now) {
   auto& connection = client.connection;
   connection.tick(now);
   connection.flush_turn();
-  base::Bytes& output = connection.output();
-  bool has_output = !output.empty();
-  if (has_output) {
-    client.stream->send(std::exchange(output, {}));
-    client.stream->flush();
-  }
-  std::size_t pending = client.stream->pending();
-  if (has_output || pending != client.pending_before) connection.on_output_drained(pending);
-  client.pending_before = pending;
+  send_output(client);
   if (connection.wants_close() == session::amqp091::Connection::CloseStyle::reset &&
       client.stream->is_open()) {
     client.stream->reset_when_sent();
@@ -141,9 +133,23 @@ bool AmqpClients::flush_client(Client& client, base::Time now) {
   if (connection.is_finished()) return false;
   client.stream->set_reading(connection.wants_input());
   // What was drained may have been answered at once.
-  if (!connection.output().empty()) mark_ready(client.id);
+  if (!connection.output().empty()) mark_ready(client);
   note_deadline(client);
   return true;
+}
+
+void AmqpClients::send_output(Client& client) {
+  auto& connection = client.connection;
+  base::OutputBuffer& output = connection.output();
+  const bool has_output = !output.empty();
+  if (has_output) client.stream->send_now(output);
+  base::Bytes memory = output.take_memory();
+  if (memory.capacity() >= smallest_spare && memory.capacity() <= largest_spare &&
+      spare_memory_.size() < most_spares)
+    spare_memory_.push_back(std::move(memory));
+  const std::size_t pending = client.stream->pending();
+  if (has_output || pending != client.pending_before) connection.on_output_drained(pending);
+  client.pending_before = pending;
 }
 
 void AmqpClients::note_deadline(Client& client) {
@@ -157,7 +163,7 @@ void AmqpClients::note_deadline(Client& client) {
 void AmqpClients::tick(base::Time now) {
   for (const auto& [deadline, id] : deadlines_) {
     if (deadline > now) break;
-    mark_ready(id);
+    mark_ready(*clients_.at(id));
   }
 }
 
@@ -168,9 +174,8 @@ base::Time AmqpClients::deadline() const {
 void AmqpClients::shutdown(const std::string& reason, base::Time now) {
   listeners_.clear();
   for (auto& [id, client] : clients_) {
-    GatewayTap::Scope scope(tap_, id);
     client->connection.shutdown(reason, now);
-    mark_ready(id);
+    mark_ready(*client);
   }
 }
 
@@ -178,7 +183,7 @@ void AmqpClients::set_blocked(const std::string& reason) {
   block_reason_ = reason;
   for (auto& [id, client] : clients_) {
     client->connection.block(reason);
-    mark_ready(id);
+    mark_ready(*client);
   }
 }
 
@@ -186,7 +191,7 @@ void AmqpClients::set_unblocked() {
   block_reason_.clear();
   for (auto& [id, client] : clients_) {
     client->connection.unblock();
-    mark_ready(id);
+    mark_ready(*client);
   }
 }
 
@@ -207,9 +212,8 @@ bool AmqpClients::close_connection(catalog::ConnectionId connection, const std::
                                    base::Time now) {
   auto at = clients_.find(connection.value);
   if (at == clients_.end()) return false;
-  GatewayTap::Scope scope(tap_, at->first);
   at->second->connection.shutdown(reason, now);
-  mark_ready(at->first);
+  mark_ready(*at->second);
   return true;
 }
 

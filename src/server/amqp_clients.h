@@ -9,7 +9,6 @@
 #include "cluster/node.h"
 #include "net/listener.h"
 #include "server/configuration.h"
-#include "server/gateway_tap.h"
 #include "session/connection.h"
 
 namespace warren::server {
@@ -51,24 +50,27 @@ class AmqpClients {
 
  private:
   class Client;
-  using ClientId = GatewayTap::Owner;
+  using ClientId = std::uint64_t;
 
   void adopt(std::unique_ptr<net::TcpStream> stream);
-  void mark_ready(ClientId id);
+  void mark_ready(Client& client);
   /// False when the client is gone.
   bool flush_client(Client& client, base::Time now);
+  void send_output(Client& client);
   void note_deadline(Client& client);
 
   net::Shard& shard_;
   cluster::Node& node_;
-  GatewayTap tap_;
   broker::Router router_;
   broker::Authorizer authorizer_;
   session::amqp091::Environment environment_;
   std::vector<std::unique_ptr<net::Listener>> listeners_;
   std::map<ClientId, std::unique_ptr<Client>> clients_;
-  std::vector<ClientId> ready_;
-  std::vector<ClientId> flushing_;
+  /// Those to look at in this turn, so that idle ones cost nothing. Clients go only in `flush`.
+  std::vector<Client*> ready_;
+  std::vector<Client*> flushing_;
+  /// Memory for the output of clients that have some, so that idle ones hold none.
+  std::vector<base::Bytes> spare_memory_;
   std::set<std::pair<base::Time, ClientId>> deadlines_;
   std::string block_reason_;  ///< empty: no alarm
 };

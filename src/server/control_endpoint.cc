@@ -66,9 +66,10 @@ class ControlEndpoint::Session final : public net::StreamEvents,
   void on_reply(const std::string& reply) {
     if (!is_busy_ || !endpoint_) return;
     is_busy_ = false;
-    stream_->send(make_control_frame(reply));
+    base::OutputBuffer output;
+    output.text() = make_control_frame(reply);
     // At once: whoever ends the process next asks only whether the answer has gone.
-    stream_->flush();
+    stream_->send_now(output);
     report_drained();
     work();
   }

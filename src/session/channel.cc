@@ -74,12 +74,29 @@ Verdict Channel::take_frame(const Frame& frame) {
     return std::unexpected(Failure{ReplyCode::unexpected_frame,
                                    "expected method frame, got non method frame instead",
                                    MethodIds{}, false});
-  if (is_payload_of<BasicPublish>(frame.payload)) {
-    Verdict verdict = assembler_.begin(frame.payload);
+  const MethodIds ids = peek_method(frame.payload);
+  if (ids == BasicPublish::ids) {
+    Verdict verdict = assembler_.begin(frame);
     if (!verdict) verdict.error().method = BasicPublish::ids;
     return verdict;
   }
+  if (ids == BasicAck::ids) return take_ack(frame.payload);
   return take_method(frame.payload);
+}
+
+void Channel::on_frames_end() {
+  assembler_.keep();
+  talk_.settlements.finish();
+  note_congestion();
+}
+
+/// The most frequent method but publish is spared the variant of all methods.
+Verdict Channel::take_ack(base::ByteView payload) {
+  if (must_wait(false)) return take_method(payload);
+  const auto ack = decode_ack(payload);
+  if (!ack) return take_method(payload);
+  current_ = BasicAck::ids;
+  return handle(*ack);
 }
 
 Verdict Channel::take_method(base::ByteView payload) {
@@ -145,6 +162,8 @@ void Channel::drain_inbox() {
     }
     if (!verdict) finish(std::move(verdict));
   }
+  talk_.settlements.finish();
+  note_congestion();
 }
 
 Verdict Channel::handle_method(const Method& method) {
@@ -181,7 +200,7 @@ void Channel::close(const Failure& failure) {
 }
 
 void Channel::flush() {
-  if (confirms_.has_gathered()) confirms_.flush(talk_.output, number_);
+  if (confirms_.has_gathered()) confirms_.flush(talk_.output.text(), number_);
 }
 
 /// Remembers what to do with the answer to the request that is made next.
@@ -192,6 +211,7 @@ broker::RequestId Channel::ask(Continuation then) {
 }
 
 void Channel::on_reply(broker::RequestId request, base::Result<broker::Reply> reply) {
+  talk_.note_event();
   if (committing_ && committing_->sync == request) {
     committing_->is_synced = true;
     if (!reply) committing_->has_failed = true;

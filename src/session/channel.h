@@ -1,8 +1,8 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
+#include <list>
 #include <map>
 #include <optional>
 #include <span>
@@ -16,11 +16,13 @@
 #include "broker/resource.h"
 #include "codec/amqp091_frame.h"
 #include "codec/amqp091_method.h"
+#include "codec/amqp091_properties.h"
 #include "session/confirm.h"
 #include "session/content.h"
 #include "session/conversation.h"
 #include "session/errors.h"
 #include "session/info.h"
+#include "session/route_cache.h"
 #include "session/transaction.h"
 #include "session/unacknowledged.h"
 
@@ -42,6 +44,8 @@ class Channel final : public broker::ChannelEvents {
 
   /// Takes any frame that carries this channel's number.
   void on_frame(const codec::amqp091::Frame& frame);
+  /// No frame follows for now: the bytes that the last ones lay in are about to go.
+  void on_frames_end();
   /// Writes the confirms that gathered since the last time.
   void flush();
   /// Goes on with methods that waited for the output to drain.
@@ -88,6 +92,7 @@ class Channel final : public broker::ChannelEvents {
     bool no_wait = false;
     bool no_ack = false;
     std::uint32_t credit = 0;       ///< deliveries that the queue may still send
+    std::uint32_t grant_at = 0;     ///< what it sinks to before more is granted
     std::size_t average_bytes = 0;  ///< of the bodies lately
   };
 
@@ -98,6 +103,7 @@ class Channel final : public broker::ChannelEvents {
   bool is_busy() const { return pending_.has_value() || getting_.has_value() || committing_; }
   Verdict take_frame(const codec::amqp091::Frame& frame);
   Verdict take_method(base::ByteView payload);
+  Verdict take_ack(base::ByteView payload);
   Verdict take_publish(const Publish& publish);
   Verdict handle_method(const codec::amqp091::Method& method);
   void while_closing(const codec::amqp091::Frame& frame);
@@ -110,10 +116,14 @@ class Channel final : public broker::ChannelEvents {
   broker::RequestId ask(Continuation then);
   template <typename Method>
   void send(const Method& method) {
-    encode_method(talk_.output, number_, method);
+    encode_method(talk_.output.text(), number_, method);
   }
-  broker::Gateway& gateway() const { return talk_.environment.gateway; }
-  const catalog::Catalog& catalog() const { return gateway().catalog(); }
+  /// For all but publishes: what was settled before goes first.
+  broker::Gateway& gateway() const {
+    talk_.settlements.finish();
+    return talk_.environment.gateway;
+  }
+  const catalog::Catalog& catalog() const { return talk_.environment.gateway.catalog(); }
   QueueName in_vhost(std::string_view name) const { return {talk_.vhost, std::string(name)}; }
   base::Result<> check_access(broker::ResourceKind kind, std::string_view name,
                               broker::Access access) const;
@@ -153,10 +163,14 @@ class Channel final : public broker::ChannelEvents {
 
   // publish.cc
   Verdict publish(const Publish& publish);
+  Verdict find_route(const Publish& publish, const codec::amqp091::PropertyScan& scan,
+                     std::span<const std::string> extra_keys);
   Verdict handle(const codec::amqp091::ConfirmSelect& select);
   Verdict check_publish(const Publish& publish) const;
   void send_out(const OutgoingPublish& publish, std::span<const catalog::QueueId> queues);
+  Verdict hold(OutgoingPublish publish, std::span<const catalog::QueueId> queues);
   void send_return(const broker::Message& message);
+  void send_content(codec::amqp091::MethodIds method, const broker::Message& message);
   void note_congestion();
   void on_settled(std::span<const broker::PublishSeq> publishes, bool is_rejected);
 
@@ -186,6 +200,7 @@ class Channel final : public broker::ChannelEvents {
   Verdict handle(const codec::amqp091::BasicRecoverAsync& recover);
   Verdict settle(std::uint64_t tag, bool multiple, broker::Outcome outcome);
   Verdict recover(bool requeue);
+  void settle_all(const std::vector<Unsettled>& deliveries, broker::Outcome outcome);
 
   // transaction.cc
   Verdict handle(const codec::amqp091::TxSelect& select);
@@ -209,7 +224,7 @@ class Channel final : public broker::ChannelEvents {
   State state_ = State::open;
 
   ContentAssembler assembler_;
-  std::deque<Waiting> inbox_;
+  std::list<Waiting> inbox_;
   codec::amqp091::MethodIds current_;  ///< the method that is handled or pending
   std::optional<Pending> pending_;
   std::optional<broker::RequestId> getting_;
@@ -221,7 +236,7 @@ class Channel final : public broker::ChannelEvents {
   NamedConsumer* last_served_ = nullptr;  ///< deliveries come in runs for one consumer
   std::string reply_queue_;  ///< of the direct reply-to consumer, or empty
   std::string reply_consumer_tag_;
-  bool wants_grants_ = false;
+  bool wants_grants_ = false;  ///< is among the conversation's `granting`
   std::uint16_t prefetch_ = 0;
   std::uint16_t global_prefetch_ = 0;
   std::uint64_t last_delivery_tag_ = 0;
@@ -229,8 +244,10 @@ class Channel final : public broker::ChannelEvents {
 
   broker::PublishSeq last_publish_;
   bool has_published_ = false;
+  bool has_sent_out_ = false;  ///< since congestion was last looked at
   bool is_congested_ = false;
   Confirms confirms_;
+  RouteCache routes_;
   std::vector<catalog::QueueId> routed_;  ///< kept for its memory
   std::vector<Unsettled> taken_;          ///< kept for its memory
 

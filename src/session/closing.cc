@@ -19,7 +19,7 @@ void Connection::fail(const Failure& failure) {
                     talk_.vhost, failure.reply_text());
   close_channels();
   const MethodIds blamed = failure.method.value_or(MethodIds{});
-  encode_method(talk_.output, 0,
+  encode_method(talk_.output.text(), 0,
                 ConnectionClose{static_cast<std::uint16_t>(failure.code), failure.reply_text(),
                                 blamed.class_id, blamed.method_id});
   state_ = State::closing;
@@ -41,13 +41,14 @@ void Connection::go_silent() {
 void Connection::reset() {
   close_channels();
   state_ = State::gone;
-  state_deadline_ = base::never;
+  state_deadline_ = stall_deadline_ = base::never;
   next_send_check_ = next_receive_check_ = base::never;
   close_style_ = CloseStyle::reset;
 }
 
 void Connection::close_channels() {
   for (auto& [number, channel] : channels_) channel->flush();
+  entered_ = nullptr;
   channels_.clear();
   exclusive_queues_.delete_all();
 }
@@ -60,7 +61,7 @@ void Connection::continue_closing() {
     state_ = State::clearing;
   }
   if (state_ != State::clearing || !exclusive_queues_.is_settled()) return;
-  encode_method(talk_.output, 0, ConnectionCloseOk{});
+  encode_method(talk_.output.text(), 0, ConnectionCloseOk{});
   base::log_info("connection {} closed by its client", talk_.name);
   state_ = State::closed;
   state_deadline_ = now_ + talk_.environment.limits.closing_timeout;
@@ -76,7 +77,7 @@ void Connection::on_ending_method(const Method& method) {
   if (std::holds_alternative<ConnectionCloseOk>(method) && state_ == State::closing) return reset();
   // Both sides closed at once: the client's close is answered, ours still waits.
   if (std::holds_alternative<ConnectionClose>(method) && state_ == State::closing)
-    encode_method(talk_.output, 0, ConnectionCloseOk{});
+    encode_method(talk_.output.text(), 0, ConnectionCloseOk{});
 }
 
 void Connection::on_peer_closed(base::Time now) {

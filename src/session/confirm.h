@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -19,23 +19,29 @@ class Confirms {
   bool is_selected() const { return is_selected_; }
 
   /// The next publish, in order.
-  void add();
+  void add() { ++last_; }
   /// Repeats, and publishes from before confirm.select, are passed over.
   void settle(std::span<const broker::PublishSeq> publishes, bool is_rejected);
 
-  std::uint64_t outstanding() const { return outstanding_; }
-  bool has_gathered() const { return !acked_.empty() || !nacked_.empty(); }
+  std::uint64_t outstanding() const { return last_ + 1 - first_ - early_.size(); }
+  bool has_gathered() const { return run_ != 0 || !acked_.empty() || !nacked_.empty(); }
   /// Appends basic.nack for each rejected publish, then one basic.ack with `multiple` for all up
   /// to the first outstanding one, then one for each of the rest.
   void flush(base::Bytes& out, std::uint16_t channel);
 
  private:
+  bool settle_one(std::uint64_t tag);
+  void flush_acks(base::Bytes& out, std::uint16_t channel);
+
   bool is_selected_ = false;
-  std::uint64_t before_ = 0;  ///< publishes from before confirm.select
-  std::uint64_t first_ = 1;   ///< delivery tag of settled_.front()
-  std::deque<bool> settled_;
-  std::uint64_t outstanding_ = 0;
-  std::vector<std::uint64_t> acked_;
+  std::uint64_t before_ = 0;       ///< publishes from before confirm.select
+  std::uint64_t first_ = 1;        ///< the first tag that is not settled
+  std::uint64_t last_ = 0;         ///< the last tag that was given
+  std::set<std::uint64_t> early_;  ///< settled tags above the first that is not
+
+  std::uint64_t run_ = 0;       ///< publishes acknowledged in order since the last flush
+  std::uint64_t run_last_ = 0;  ///< the last of them
+  std::vector<std::uint64_t> acked_;  ///< those out of order
   std::vector<std::uint64_t> nacked_;
 };
 

@@ -62,54 +62,64 @@ void Connection::read_header(base::ByteView& bytes) {
     return;
   }
   base::log_error("connection {}: bad protocol header", talk_.name);
-  talk_.output.append(protocol_header);
+  talk_.output.text().append(protocol_header);
   reset();
 }
 
 void Connection::read_frames(base::ByteView bytes) {
   if (state_ >= State::silent) return;
   parser_.feed(bytes);
-  while (state_ < State::silent) {
-    const auto frame = parser_.next();
-    if (!frame) {
-      // The stream can't be understood any more, so a close-ok can't be waited for.
-      fail({ReplyCode::frame_error, frame.error().text(), {}, false});
-      return go_silent();
-    }
-    if (!*frame) return;
-    on_frame(**frame);
+  Frame frame;
+  while (state_ < State::silent && parser_.next(frame)) {
+    on_frame(frame);
     if (talk_.failure) fail(*std::exchange(talk_.failure, std::nullopt));
   }
+  leave_channel();
+  if (!parser_.error() || state_ >= State::silent) return;
+  // The stream can't be understood any more, so a close-ok can't be waited for.
+  fail({ReplyCode::frame_error, parser_.error()->text(), {}, false});
+  go_silent();
 }
 
 void Connection::on_frame(const Frame& frame) {
-  const bool takes_channels = state_ == State::running;
+  if (state_ == State::running && frame.channel != 0 && frame.type != frame_heartbeat)
+    return on_channel_frame(frame);
   if (frame.channel == 0 && frame.type == frame_heartbeat) return;
   if (is_ending()) {
     if (frame.channel == 0 && frame.type == frame_method) on_control_frame(frame);
     return;
   }
-  if (frame.type == frame_heartbeat || (frame.channel != 0 && !takes_channels) ||
-      (frame.channel == 0 && frame.type != frame_method))
-    return fail(
-        {ReplyCode::unexpected_frame, describe_frame(frame.type, frame.payload), {}, false});
-  if (frame.channel == 0)
-    on_control_frame(frame);
-  else
-    on_channel_frame(frame);
+  if (frame.channel != 0 || frame.type != frame_method)
+    return fail({ReplyCode::unexpected_frame, describe_frame(frame), {}, false});
+  on_control_frame(frame);
 }
 
 void Connection::on_channel_frame(const Frame& frame) {
-  auto found = channels_.find(frame.channel);
-  if (found != channels_.end() && found->second->is_closed()) {
+  Channel* channel = enter_channel(frame.channel);
+  if (channel == nullptr) return open_channel(frame);
+  channel->on_frame(frame);
+  if (alarm_ == Alarm::blocking && channel->has_published()) start_blocking();
+  if (!channel->is_closed()) return;
+  entered_ = nullptr;
+  channels_.erase(frame.channel);
+}
+
+/// Frames come in runs for one channel; null when there is none of that number.
+Channel* Connection::enter_channel(std::uint16_t number) {
+  if (entered_ != nullptr && entered_number_ == number) return entered_;
+  leave_channel();
+  const auto found = channels_.find(number);
+  if (found == channels_.end()) return nullptr;
+  if (found->second->is_closed()) {
     channels_.erase(found);
-    found = channels_.end();
+    return nullptr;
   }
-  if (found == channels_.end()) return open_channel(frame);
-  Channel& channel = *found->second;
-  channel.on_frame(frame);
-  if (alarm_ == Alarm::blocking && channel.has_published()) start_blocking();
-  if (channel.is_closed()) channels_.erase(found);
+  entered_number_ = number;
+  return entered_ = found->second.get();
+}
+
+void Connection::leave_channel() {
+  if (Channel* left = std::exchange(entered_, nullptr)) left->on_frames_end();
 }
 
 void Connection::open_channel(const Frame& frame) {
@@ -141,7 +151,8 @@ bool Connection::wants_input() const {
 
 void Connection::start_blocking() {
   alarm_ = Alarm::blocked;
-  if (talk_.notifies_blocked) encode_method(talk_.output, 0, ConnectionBlocked{alarm_reason_});
+  if (talk_.notifies_blocked)
+    encode_method(talk_.output.text(), 0, ConnectionBlocked{alarm_reason_});
 }
 
 void Connection::block(std::string_view reason) {
@@ -152,12 +163,16 @@ void Connection::block(std::string_view reason) {
 
 void Connection::unblock() {
   if (alarm_ == Alarm::blocked && talk_.notifies_blocked && state_ == State::running)
-    encode_method(talk_.output, 0, ConnectionUnblocked{});
+    encode_method(talk_.output.text(), 0, ConnectionUnblocked{});
   alarm_ = Alarm::none;
 }
 
 void Connection::flush_turn() {
-  for (auto& [number, channel] : channels_) channel->flush();
+  talk_.has_event = false;
+  for (std::uint16_t number : talk_.confirming)
+    if (const auto found = channels_.find(number); found != channels_.end())
+      found->second->flush();
+  talk_.confirming.clear();
   if (talk_.failure) fail(*std::exchange(talk_.failure, std::nullopt));
   continue_closing();
   if (talk_.output.empty()) return;
@@ -167,13 +182,26 @@ void Connection::flush_turn() {
 
 void Connection::on_output_drained(std::size_t pending) {
   talk_.pending_output = pending;
+  note_progress();
   if (talk_.has_stalled && !talk_.is_output_full()) {
     talk_.has_stalled = false;
     for (auto& [number, channel] : channels_) channel->resume();
   }
-  if (!talk_.wants_grants || pending > talk_.environment.limits.output_bytes / 2) return;
-  talk_.wants_grants = false;
-  for (auto& [number, channel] : channels_) channel->grant_credit();
+  if (talk_.granting.empty() || pending > talk_.environment.limits.output_bytes / 2) return;
+  for (std::uint16_t number : talk_.granting)
+    if (const auto found = channels_.find(number); found != channels_.end())
+      found->second->grant_credit();
+  talk_.granting.clear();
+}
+
+/// A peer that takes nothing for very long will not come back.
+void Connection::note_progress() {
+  const std::uint64_t gone = info_.send_oct - talk_.pending_output;
+  if (talk_.pending_output == 0)
+    stall_deadline_ = base::never;
+  else if (gone != output_gone_ || stall_deadline_ == base::never)
+    stall_deadline_ = now_ + talk_.environment.limits.stall_timeout;
+  output_gone_ = gone;
 }
 
 void Connection::tick(base::Time now) {
@@ -183,12 +211,16 @@ void Connection::tick(base::Time now) {
     if (state_ < State::running) base::log_error("connection {}: no handshake in time", talk_.name);
     reset();
   }
+  if (now >= stall_deadline_) {
+    base::log_error("connection {}: the client has stopped reading", talk_.name);
+    reset();
+  }
   check_heartbeat();
 }
 
 base::Time Connection::deadline() const {
-  return std::min(
-      {state_deadline_, next_send_check_, next_receive_check_, exclusive_queues_.deadline()});
+  return std::min({state_deadline_, next_send_check_, next_receive_check_, stall_deadline_,
+                   exclusive_queues_.deadline()});
 }
 
 /// We send at the first half interval, and when one went by in silence; the peer is given up after
@@ -199,7 +231,7 @@ void Connection::check_heartbeat() {
   if (now_ < next_send_check_) return;
   next_send_check_ = now_ + interval_of(info_) / 2;
   const std::uint64_t sent = info_.send_oct + talk_.output.size();
-  if (sent == sent_at_check_.value_or(sent)) write_heartbeat(talk_.output);
+  if (sent == sent_at_check_.value_or(sent)) write_heartbeat(talk_.output.text());
   sent_at_check_ = info_.send_oct + talk_.output.size();
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/output_buffer.h"
 #include "base/time.h"
 #include "codec/amqp091_frame.h"
 #include "codec/amqp091_method.h"
@@ -62,7 +64,10 @@ class Connection {
   /// Writes what was gathered in the turn: confirms, and the steps of closing.
   void flush_turn();
   /// The owner takes everything and clears it after each `flush_turn`.
-  base::Bytes& output() { return talk_.output; }
+  base::OutputBuffer& output() { return talk_.output; }
+  /// `waker` is called when the gateway has told one of the channels something, at most once
+  /// until the next `flush_turn`.
+  void set_waker(std::function<void()> waker) { talk_.on_event = std::move(waker); }
   /// To be called after each attempt to send: `pending` octets of output taken earlier still wait
   /// for the socket. While that is little, consumers are granted credit, and methods that waited
   /// go on: call `flush_turn` again when `output` is not empty afterwards.
@@ -104,6 +109,8 @@ class Connection {
   void on_open(const codec::amqp091::ConnectionOpen& open);
   void on_running_method(const codec::amqp091::Method& method);
   void on_ending_method(const codec::amqp091::Method& method);
+  Channel* enter_channel(std::uint16_t number);
+  void leave_channel();
   void open_channel(const codec::amqp091::Frame& frame);
   void send_start(codec::amqp091::ProtocolVersion version);
   void refuse_login(std::string_view mechanism, std::string_view why);
@@ -115,6 +122,7 @@ class Connection {
   void go_silent();
   void reset();
   void check_heartbeat();
+  void note_progress();
   bool has_missed_heartbeats();
   void start_blocking();
   bool are_channels_idle() const;
@@ -131,10 +139,15 @@ class Connection {
   std::optional<std::uint64_t> sent_at_check_;
   std::uint64_t received_at_check_ = 0;
   bool missed_one_check_ = false;
+  std::uint64_t output_gone_ = 0;            ///< octets that the socket has taken
+  base::Time stall_deadline_ = base::never;  ///< set while output waits for the peer
   base::Bytes header_;
   codec::amqp091::FrameParser parser_;
   ExclusiveQueues exclusive_queues_;
   std::map<std::uint16_t, std::unique_ptr<Channel>> channels_;
+  /// The channel that the last frame was for, while frames are read.
+  Channel* entered_ = nullptr;
+  std::uint16_t entered_number_ = 0;
   ConnectionInfo info_;
 };
 

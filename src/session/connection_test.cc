@@ -139,13 +139,12 @@ TEST_CASE("a slow reader stops its consumers, and a fast one keeps them going") 
   CHECK(say(*stage, "1 queue.declare queue=q passive") ==
         Lines{"1 queue.declare-ok queue=q messages=0 consumers=1"});
 
-  for (int i = 0; i < 1000; ++i) stage->send(one);
+  for (int i = 0; i < 4000; ++i) stage->send(one);
   const std::size_t full = stage->environment().limits.output_bytes + 1;
   const auto pass_turn = [&](std::size_t pending) {
     stage->gateway().run();
     connection.flush_turn();
-    Lines lines = session::lines_of(connection.output());
-    connection.output().clear();
+    Lines lines = session::lines_of(connection.output().take_flat());
     connection.on_output_drained(pending);
     return lines;
   };
@@ -162,6 +161,33 @@ TEST_CASE("a slow reader stops its consumers, and a fast one keeps them going") 
   CHECK(connection.wants_input());
   pass_turn(0);
   CHECK(pass_turn(0).front() == "1 basic.return code=312 text=NO_ROUTE exchange=\"\" key=nowhere");
+}
+
+TEST_CASE("a client that takes nothing for half an hour is cut, one that takes a little is not") {
+  auto stage = stage_with_queue();
+  auto& connection = stage->connection();
+  const base::Bytes heartbeat = session::frame_of("0 heartbeat");
+  base::Time now = stage->now();
+  std::size_t pending = 0;
+  const auto pass_minutes = [&](int minutes, std::size_t taken) {
+    for (int minute = 0; minute < minutes; ++minute) {
+      now += std::chrono::minutes(1);
+      connection.feed(heartbeat, now);
+      connection.tick(now);
+      connection.flush_turn();
+      pending += connection.output().take_flat().size();
+      pending -= std::min(pending, taken);
+      connection.on_output_drained(pending);
+    }
+    return connection.wants_close() == session::amqp091::Connection::CloseStyle::reset;
+  };
+  stage->send(session::publish_frames("1 \"\" q " + std::string(1000, 'x')));
+  stage->send_line("1 basic.get queue=q no_ack");
+  stage->gateway().run();
+  CHECK_FALSE(pass_minutes(100, 1));
+  CHECK(pending > 0);
+  CHECK_FALSE(pass_minutes(29, 0));
+  CHECK(pass_minutes(2, 0));
 }
 
 TEST_CASE("a consumer that the queue cancels while its tag is being cancelled ends once") {

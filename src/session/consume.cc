@@ -5,6 +5,7 @@
 
 #include "broker/equivalence.h"
 #include "broker/names.h"
+#include "codec/amqp091_content.h"
 #include "session/channel.h"
 
 /// Consumers and what comes to them: qos, consume, cancel, get, deliver and credit.
@@ -78,6 +79,7 @@ std::string Channel::subscribe(const BasicConsume& consume, const catalog::Queue
   consumer.no_wait = consume.no_wait;
   consumer.no_ack = consume.no_ack;
   consumer.credit = subscription.credit;
+  consumer.grant_at = consumer.credit / 2;
   const broker::RequestId request =
       ask([this, tag = subscription.consumer_tag, name = queue.name](Answer answer) {
         return on_subscribed(tag, name, std::move(answer));
@@ -139,6 +141,7 @@ Verdict Channel::handle(const BasicGet& get) {
 void Channel::on_got(broker::RequestId request,
                      base::Result<std::optional<broker::Delivery>> delivery,
                      std::uint64_t remaining) {
+  talk_.note_event();
   if (getting_ != request) return;
   getting_.reset();
   if (!delivery) {
@@ -151,9 +154,7 @@ void Channel::on_got(broker::RequestId request,
     send(BasicGetOk{number_delivery(got, get_no_ack_), got.redelivered,
                     std::string(message.exchange()), std::string(message.routing_key()),
                     static_cast<std::uint32_t>(remaining)});
-    write_header_frame(talk_.output, number_, BasicGetOk::ids.class_id, message.body().size(),
-                       message.properties());
-    write_body_frames(talk_.output, number_, message.body(), talk_.frame_max);
+    send_content(BasicGetOk::ids, message);
   }
   drain_inbox();
 }
@@ -172,6 +173,7 @@ Channel::NamedConsumer* Channel::find_consumer(std::string_view consumer_tag) {
 }
 
 void Channel::on_delivery(std::string_view consumer_tag, const broker::Delivery& delivery) {
+  talk_.note_event();
   NamedConsumer* found = find_consumer(consumer_tag);
   if (found == nullptr) {
     gateway().settle(id_, delivery.queue, delivery.lease, {&delivery.index, 1},
@@ -180,22 +182,20 @@ void Channel::on_delivery(std::string_view consumer_tag, const broker::Delivery&
   }
   Consumer& consumer = found->second;
   become_active(found->first, consumer);
-  const broker::Message& message = delivery.message;
-  encode_deliver(talk_.output, number_,
+  const broker::MessageParts parts = delivery.message.parts();
+  write_delivery(talk_.output, number_,
                  {consumer_tag, number_delivery(delivery, consumer.no_ack), delivery.redelivered,
-                  message.exchange(), message.routing_key()});
-  write_header_frame(talk_.output, number_, BasicDeliver::ids.class_id, message.body().size(),
-                     message.properties());
-  write_body_frames(talk_.output, number_, message.body(), talk_.frame_max);
-  note_delivered(consumer, message.body().size());
+                  parts.exchange, parts.routing_key},
+                 {parts.properties, parts.body, delivery.message.block()}, talk_.frame_max);
+  note_delivered(consumer, parts.body.size());
 }
 
 void Channel::note_delivered(Consumer& consumer, std::size_t body_bytes) {
   if (consumer.credit > 0) --consumer.credit;
   consumer.average_bytes = (consumer.average_bytes * 7 + body_bytes) / 8;
-  if (consumer.credit > credit_window(consumer) / 2) return;
+  if (wants_grants_ || consumer.credit > consumer.grant_at) return;
   wants_grants_ = true;
-  talk_.wants_grants = true;
+  talk_.granting.push_back(number_);
 }
 
 /// Consumers of large messages get less credit, so that the output stays within its limit.
@@ -213,10 +213,12 @@ void Channel::grant_credit() {
     if (consumer.stage == Consumer::Stage::cancelling || consumer.credit > window / 2) continue;
     gateway().grant(id_, tag, window - consumer.credit);
     consumer.credit = window;
+    consumer.grant_at = window / 2;
   }
 }
 
 void Channel::on_consumer_cancelled(std::string_view consumer_tag) {
+  talk_.note_event();
   const auto found = consumers_.find(consumer_tag);
   if (found == consumers_.end() || found->second.stage == Consumer::Stage::cancelling) return;
   become_active(found->first, found->second);

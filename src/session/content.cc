@@ -10,8 +10,10 @@ namespace warren::session::amqp091 {
 using namespace codec::amqp091;
 
 namespace {
-/// A body buffer larger than this is given back after use.
-constexpr std::size_t kept_body_bytes = 256 * 1024;
+/// Larger bodies grow as they come instead of being reserved when they are announced.
+constexpr std::size_t reserved_body_bytes = 1024 * 1024;
+/// Kept names and properties beyond this are given back after use.
+constexpr std::size_t kept_capacity = 1024;
 
 std::unexpected<Failure> refuse_frame(std::string text) {
   return std::unexpected(
@@ -19,15 +21,19 @@ std::unexpected<Failure> refuse_frame(std::string text) {
 }
 }  // namespace
 
-Verdict ContentAssembler::begin(base::ByteView payload) {
+Verdict ContentAssembler::begin(const Frame& frame) {
   ASSERT(!is_assembling());
-  auto publish = decode_publish(payload);
+  auto publish = decode_publish(frame.payload);
   if (!publish) return refuse(publish.error());
-  exchange_ = publish->exchange;
-  routing_key_ = publish->routing_key;
-  mandatory_ = publish->mandatory;
-  immediate_ = publish->immediate;
+  publish_.exchange = publish->exchange;
+  publish_.routing_key = publish->routing_key;
+  publish_.mandatory = publish->mandatory;
+  publish_.immediate = publish->immediate;
+  publish_.properties = {};
+  if (kept_.capacity() > kept_capacity) base::Bytes().swap(kept_);
+  is_kept_ = false;
   stage_ = Stage::header;
+  if (!frame.is_in_place) keep();
   return {};
 }
 
@@ -37,61 +43,99 @@ Verdict ContentAssembler::add(const Frame& frame) {
       return refuse_frame(
           "expected content header for class 60, got non content header frame "
           "instead");
-    return add_header(frame.payload);
+    return add_header(frame);
   }
-  if (frame.type != frame_body || is_overfull_)
+  if (frame.type != frame_body || (is_overfull_ && frame.is_first))
     return refuse_frame("expected content body, got non content body frame instead");
-  add_body(frame.payload);
+  add_body(frame);
   return {};
 }
 
-Verdict ContentAssembler::add_header(base::ByteView payload) {
-  const auto header = split_content_header(payload);
+Verdict ContentAssembler::add_header(const Frame& frame) {
+  const auto header = split_content_header(frame.payload);
   if (!header) return refuse(header.error());
   if (header->class_id != BasicPublish::ids.class_id)
     return refuse_frame(
         fmt::format("expected content header for class 60, got one for class {} "
                     "instead",
                     header->class_id));
-  properties_ = header->properties;
-  body_size_ = header->body_size;
+  publish_.properties = header->properties;
+  publish_.body_size = header->body_size;
+  publish_.body = {};
+  base::Bytes().swap(body_);
   received_ = 0;
-  body_.clear();
-  if (body_.capacity() > kept_body_bytes) body_.shrink_to_fit();
-  whole_body_ = {};
+  is_kept_ = false;
   stage_ = Stage::body;
-  if (body_size_ == 0) {
+  if (!frame.is_in_place) keep();
+  if (header->body_size == 0) {
     stage_ = Stage::method;
     is_complete_ = true;
   }
   return {};
 }
 
-void ContentAssembler::add_body(base::ByteView payload) {
-  const bool is_first = received_ == 0;
-  received_ += payload.size();
-  if (received_ > body_size_) {
+void ContentAssembler::add_body(const Frame& frame) {
+  const bool is_whole = frame.is_last && frame.payload.size() == publish_.body_size;
+  received_ += frame.payload.size();
+  if (received_ > publish_.body_size) {
     is_overfull_ = true;
-    body_.clear();
+    base::Bytes().swap(body_);
+    builder_.reset();
     return;
   }
-  if (body_size_ <= max_size_) {
-    if (is_first && received_ == body_size_)
-      whole_body_ = payload;
+  if (publish_.body_size <= max_size_) {
+    if (is_whole)
+      publish_.body = frame.payload;
     else
-      body_.append(payload);
+      add_piece(frame.payload);
   }
-  if (received_ < body_size_) return;
+  if (received_ < publish_.body_size || !frame.is_last) return;
   stage_ = Stage::method;
   is_complete_ = true;
+}
+
+void ContentAssembler::add_piece(base::ByteView piece) {
+  if (publish_.body_size > reserved_body_bytes) {
+    body_.append(piece);
+    return;
+  }
+  if (!builder_) {
+    broker::MessageParts parts{publish_.exchange, publish_.routing_key, publish_.properties, {}};
+    // Properties that can't be read are refused when the publish is whole.
+    if (const auto scan = scan_properties(publish_.properties)) {
+      parts.persistent = scan->delivery_mode == persistent_delivery_mode;
+      parts.priority = scan->priority.value_or(0);
+    }
+    builder_.emplace(parts, publish_.body_size);
+  }
+  builder_->append(piece);
+}
+
+void ContentAssembler::copy_views() {
+  base::Bytes copy(publish_.exchange);
+  copy.append(publish_.routing_key).append(publish_.properties);
+  // Some of the views may point to what was kept before, which lives until the end of this.
+  kept_.swap(copy);
+  base::ByteView rest = kept_;
+  for (base::ByteView* view :
+       {&publish_.exchange, &publish_.routing_key, &publish_.properties}) {
+    *view = rest.substr(0, view->size());
+    rest.remove_prefix(view->size());
+  }
+  is_kept_ = true;
 }
 
 Publish ContentAssembler::take() {
   ASSERT(is_complete_);
   is_complete_ = false;
-  return {exchange_,  routing_key_, mandatory_,
-          immediate_, properties_,  whole_body_.empty() ? base::ByteView(body_) : whole_body_,
-          body_size_};
+  Publish taken = publish_;
+  if (!body_.empty()) taken.body = body_;
+  if (builder_) {
+    taken.message = builder_->finish();
+    taken.body = taken.message.body();
+    builder_.reset();
+  }
+  return taken;
 }
 
 }  // namespace warren::session::amqp091

@@ -1,14 +1,17 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
-#include "base/bytes.h"
+#include "base/output_buffer.h"
 #include "broker/channel.h"
 #include "session/environment.h"
 #include "session/errors.h"
+#include "session/settlements.h"
 
 namespace warren::session::amqp091 {
 
@@ -17,7 +20,10 @@ class ExclusiveQueues;
 /// What a connection and its channels share. Owned by the connection.
 struct Conversation {
   Conversation(Environment& node, catalog::ConnectionId id, std::string connection_name)
-      : environment(node), connection(id), name(std::move(connection_name)) {}
+      : environment(node),
+        connection(id),
+        name(std::move(connection_name)),
+        settlements(node.gateway) {}
 
   Environment& environment;
   catalog::ConnectionId connection;
@@ -31,7 +37,9 @@ struct Conversation {
   ExclusiveQueues* exclusive_queues = nullptr;
 
   /// Frames for the peer; the connection's owner takes them after each turn.
-  base::Bytes output;
+  base::OutputBuffer output;
+  /// What channels settle while their frames are read.
+  Settlements settlements;
   /// A channel sets it when the whole connection must end; the first one counts.
   std::optional<Failure> failure;
   /// Octets of methods that wait in channels' inboxes.
@@ -40,10 +48,21 @@ struct Conversation {
   std::size_t congested_channels = 0;
   /// Octets of output that the socket has not taken yet.
   std::size_t pending_output = 0;
-  /// Some consumer has used up its credit.
-  bool wants_grants = false;
+  /// Numbers of channels with confirms that gathered, and with consumers that used up their
+  /// credit; perhaps with some that have closed since.
+  std::vector<std::uint16_t> confirming;
+  std::vector<std::uint16_t> granting;
   /// Some method waits for the output to drain.
   bool has_stalled = false;
+
+  /// Called when something comes from the gateway, once until the end of the turn.
+  std::function<void()> on_event;
+  bool has_event = false;
+  void note_event() {
+    if (has_event) return;
+    has_event = true;
+    if (on_event) on_event();
+  }
 
   broker::RequestId last_request;
   broker::RequestId next_request() { return last_request = last_request.next(); }

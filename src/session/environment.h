@@ -25,6 +25,9 @@ struct Limits {
   base::Duration silent_close = std::chrono::seconds(3);
   /// How long a closed connection waits for the peer's close-ok or end of stream.
   base::Duration closing_timeout = std::chrono::seconds(10);
+  /// How long output may wait for a client that takes none of it. Clients that work through
+  /// what they have before they read on are slow in a good cause.
+  base::Duration stall_timeout = std::chrono::minutes(30);
   /// Methods of channels that wait for an answer; more stop the reading.
   std::size_t inbox_bytes = 1024 * 1024;
   /// Output that waits for the socket; more holds up deliveries and
@@ -35,7 +38,7 @@ struct Limits {
   /// Deliveries that may be under way to a consumer at first, and once it turned out that its
   /// messages are small.
   std::uint32_t first_credit = 64;
-  std::uint32_t most_credit = 256;
+  std::uint32_t most_credit = 2048;
 };
 
 /// Lives longer than every Connection; all of it is used on the connection's own shard.

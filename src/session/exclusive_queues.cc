@@ -49,6 +49,7 @@ void ExclusiveQueues::tick(base::Time now) {
 }
 
 void ExclusiveQueues::on_reply(broker::RequestId request, base::Result<broker::Reply> reply) {
+  talk_.note_event();
   if (is_deleting_ && request == deletion_) {
     if (reply) {
       is_deleting_ = false;

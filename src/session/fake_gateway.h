@@ -16,7 +16,7 @@ namespace warren::session {
 
 /// For tests: one node with queues in memory, no log and no peers. What channels are to hear is
 /// kept until `run`, as the real one never answers from inside a call.
-class FakeGateway final : public broker::Gateway {
+class FakeGateway : public broker::Gateway {
  public:
   FakeGateway();
 

@@ -63,7 +63,7 @@ std::uint32_t frame_max_of(std::uint32_t agreed, const Limits& limits) {
 }  // namespace
 
 void Connection::send_start(ProtocolVersion version) {
-  encode_method(talk_.output, 0,
+  encode_method(talk_.output.text(), 0,
                 ConnectionStart{version.major, version.minor,
                                 server_properties(talk_.environment, version),
                                 std::string(mechanisms), "en_US"});
@@ -115,7 +115,7 @@ void Connection::on_start_ok(const ConnectionStartOk& start_ok) {
   talk_.user = credentials->user;
   state_ = State::tuning;
   const Limits& limits = environment.limits;
-  encode_method(talk_.output, 0,
+  encode_method(talk_.output.text(), 0,
                 ConnectionTune{limits.channel_max, limits.frame_max, limits.heartbeat_s});
 }
 
@@ -159,7 +159,7 @@ void Connection::on_open(const ConnectionOpen& open) {
   talk_.vhost = open.virtual_host;
   state_ = State::running;
   state_deadline_ = base::never;
-  encode_method(talk_.output, 0, ConnectionOpenOk{});
+  encode_method(talk_.output.text(), 0, ConnectionOpenOk{});
   base::log_info("connection {} opened by user '{}' in vhost '{}'", talk_.name, talk_.user,
                  talk_.vhost);
 }
@@ -170,7 +170,7 @@ void Connection::on_running_method(const Method& method) {
     return;
   }
   if (std::holds_alternative<ConnectionUpdateSecret>(method))
-    return encode_method(talk_.output, 0, ConnectionUpdateSecretOk{});
+    return encode_method(talk_.output.text(), 0, ConnectionUpdateSecretOk{});
   fail({ReplyCode::channel_error, "unexpected method in connection state running", ids(method),
         false});
 }

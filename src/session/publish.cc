@@ -1,6 +1,9 @@
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "broker/exchange_declaration.h"
+#include "codec/amqp091_content.h"
 #include "codec/amqp091_properties.h"
 #include "session/channel.h"
 #include "session/publish_checks.h"
@@ -20,12 +23,6 @@ Verdict Channel::handle(const ConfirmSelect& select) {
 }
 
 Verdict Channel::check_publish(const Publish& publish) const {
-  if (publish.immediate) return refuse(ReplyCode::not_implemented, "immediate=true");
-  const std::uint64_t limit = talk_.environment.limits.max_message_size;
-  if (publish.body_size > limit)
-    return refuse(ReplyCode::precondition_failed,
-                  fmt::format("message size {} is larger than configured max size {}",
-                              publish.body_size, limit));
   if (auto allowed = check_access(ResourceKind::exchange, publish.exchange, broker::Access::write);
       !allowed)
     return refuse(allowed.error());
@@ -37,60 +34,90 @@ Verdict Channel::check_publish(const Publish& publish) const {
   return {};
 }
 
+/// Leaves the queues in `routed_`.
+Verdict Channel::find_route(const Publish& publish, const PropertyScan& scan,
+                            std::span<const std::string> extra_keys) {
+  broker::Router& router = talk_.environment.router;
+  const QueueName exchange = in_vhost(publish.exchange);
+  const bool needs_headers = router.needs_headers(exchange);
+  base::FieldTable headers;
+  if (needs_headers && scan.has_headers) {
+    auto table = base::read_field_table_body(scan.headers);
+    if (!table) return refuse(ReplyCode::frame_error, table.error().text);
+    headers = std::move(*table);
+  }
+  const base::FieldTable* seen_headers = needs_headers && scan.has_headers ? &headers : nullptr;
+  routed_.clear();
+  if (extra_keys.empty()) {
+    router.route(exchange, publish.routing_key, seen_headers, routed_);
+    if (!needs_headers) routes_.add(publish.exchange, publish.routing_key, routed_);
+    return {};
+  }
+  std::vector<std::string_view> keys{publish.routing_key};
+  keys.insert(keys.end(), extra_keys.begin(), extra_keys.end());
+  router.route(exchange, keys, seen_headers, routed_);
+  return {};
+}
+
 Verdict Channel::publish(const Publish& publish) {
   has_published_ = true;
-  if (Verdict verdict = check_publish(publish); !verdict) return verdict;
+  if (publish.immediate) return refuse(ReplyCode::not_implemented, "immediate=true");
+  const std::uint64_t limit = talk_.environment.limits.max_message_size;
+  if (publish.body_size > limit)
+    return refuse(ReplyCode::precondition_failed,
+                  fmt::format("message size {} is larger than configured max size {}",
+                              publish.body_size, limit));
+  // What was allowed and routed before needs neither again while the catalog stays as it is.
+  const auto* known = routes_.find(catalog(), publish.exchange, publish.routing_key);
+  if (known == nullptr)
+    if (Verdict verdict = check_publish(publish); !verdict) return verdict;
   const auto scan = scan_properties(publish.properties);
   if (!scan) return refuse(scan.error());
   if (Verdict verdict = check_properties(*scan, talk_.user, catalog()); !verdict) return verdict;
-
   const bool asks_for_reply = scan->reply_to == direct_reply_to;
   if (asks_for_reply && reply_queue_.empty())
     return refuse(ReplyCode::precondition_failed, "fast reply consumer does not exist");
 
-  auto extra = read_extra_keys(*scan);
-  if (!extra) return std::unexpected(std::move(extra).error());
-  broker::Router& router = talk_.environment.router;
-  const QueueName exchange = in_vhost(publish.exchange);
-  base::FieldTable headers;
-  const bool needs_headers = scan->has_headers && router.needs_headers(exchange);
-  if (needs_headers) {
-    auto table = base::read_field_table_body(scan->headers);
-    if (!table) return refuse(ReplyCode::frame_error, table.error().text);
-    headers = std::move(*table);
+  ExtraKeys extra;
+  if (scan->has_headers) {
+    auto read = read_extra_keys(*scan);
+    if (!read) return std::unexpected(std::move(read).error());
+    extra = std::move(*read);
   }
-  const base::FieldTable* seen_headers = needs_headers ? &headers : nullptr;
-  routed_.clear();
-  if (extra->keys.empty()) {
-    router.route(exchange, publish.routing_key, seen_headers, routed_);
+  std::span<const catalog::QueueId> queues;
+  if (known != nullptr && extra.keys.empty()) {
+    queues = *known;
   } else {
-    std::vector<std::string_view> keys{publish.routing_key};
-    for (const std::string& key : extra->keys) keys.push_back(key);
-    router.route(exchange, keys, seen_headers, routed_);
+    if (Verdict verdict = find_route(publish, *scan, extra.keys); !verdict) return verdict;
+    queues = routed_;
   }
-
   const bool is_watched = transaction_ || confirms_.is_selected() || publish.mandatory;
-  if (routed_.empty() && !is_watched) return {};
+  if (queues.empty() && !is_watched) return {};
 
-  broker::MessageParts parts{publish.exchange, publish.routing_key, publish.properties,
-                             publish.body};
-  base::Bytes rewritten;
-  if (extra->has_bcc || asks_for_reply) {
-    rewritten = rewrite_properties(publish.properties, asks_for_reply ? reply_queue_ : "");
-    parts.properties = rewritten;
+  const bool is_rewritten = extra.has_bcc || asks_for_reply;
+  broker::Message message = is_rewritten ? broker::Message() : publish.message;
+  if (!message) {
+    base::Bytes rewritten;
+    if (is_rewritten)
+      rewritten = rewrite_properties(publish.properties, asks_for_reply ? reply_queue_ : "");
+    message = broker::Message::make(
+        {publish.exchange, publish.routing_key,
+         is_rewritten ? base::ByteView(rewritten) : publish.properties, publish.body,
+         scan->delivery_mode == persistent_delivery_mode, scan->priority.value_or(0)});
   }
-  parts.persistent = scan->delivery_mode == 2;
-  parts.priority = scan->priority.value_or(0);
-  OutgoingPublish outgoing{broker::Message::make(parts), publish.mandatory};
-  if (!transaction_) {
-    if (confirms_.is_selected()) confirms_.add();
-    send_out(outgoing, routed_);
-    return {};
-  }
-  transaction_->body_bytes += publish.body.size();
+  OutgoingPublish outgoing{std::move(message), publish.mandatory};
+  if (transaction_) return hold(std::move(outgoing), queues);
+  if (confirms_.is_selected()) confirms_.add();
+  send_out(outgoing, queues);
+  return {};
+}
+
+/// Until the commit.
+Verdict Channel::hold(OutgoingPublish publish, std::span<const catalog::QueueId> queues) {
+  transaction_->body_bytes += publish.message.body().size();
   if (transaction_->body_bytes > talk_.environment.limits.transaction_bytes)
     return refuse(ReplyCode::precondition_failed, "transaction is too large");
-  transaction_->publishes.push_back({std::move(outgoing), routed_});
+  transaction_->publishes.push_back({std::move(publish), {queues.begin(), queues.end()}});
   return {};
 }
 
@@ -101,26 +128,31 @@ void Channel::send_out(const OutgoingPublish& publish, std::span<const catalog::
   if (queues.empty() && !is_awaited) return;
   if (committing_) ++committing_->unconfirmed;
   last_publish_ = last_publish_.next();
-  gateway().publish(id_, last_publish_, publish.message, queues);
-  note_congestion();
+  has_sent_out_ = true;
+  talk_.environment.gateway.publish(id_, last_publish_, publish.message, queues);
 }
 
 void Channel::send_return(const broker::Message& message) {
   send(BasicReturn{static_cast<std::uint16_t>(ReplyCode::no_route),
                    std::string(reply_name(ReplyCode::no_route)), std::string(message.exchange()),
                    std::string(message.routing_key())});
-  write_header_frame(talk_.output, number_, BasicReturn::ids.class_id, message.body().size(),
-                     message.properties());
-  write_body_frames(talk_.output, number_, message.body(), talk_.frame_max);
+  send_content(BasicReturn::ids, message);
+}
+
+void Channel::send_content(MethodIds method, const broker::Message& message) {
+  write_content(talk_.output, number_, method.class_id,
+                {message.properties(), message.body(), message.block()}, talk_.frame_max);
 }
 
 void Channel::note_congestion() {
-  if (is_congested_ || !gateway().is_congested(id_)) return;
+  if (!std::exchange(has_sent_out_, false) || is_congested_ || !id_) return;
+  if (!talk_.environment.gateway.is_congested(id_)) return;
   is_congested_ = true;
   ++talk_.congested_channels;
 }
 
 void Channel::on_uncongested() {
+  talk_.note_event();
   if (!is_congested_) return;
   is_congested_ = false;
   --talk_.congested_channels;
@@ -135,7 +167,11 @@ void Channel::on_rejected(std::span<const broker::PublishSeq> publishes) {
 }
 
 void Channel::on_settled(std::span<const broker::PublishSeq> publishes, bool is_rejected) {
-  if (confirms_.is_selected()) return confirms_.settle(publishes, is_rejected);
+  talk_.note_event();
+  if (confirms_.is_selected()) {
+    if (!confirms_.has_gathered()) talk_.confirming.push_back(number_);
+    return confirms_.settle(publishes, is_rejected);
+  }
   if (!committing_) return;
   for (broker::PublishSeq publish : publishes) {
     if (publish < committing_->first_publish) continue;

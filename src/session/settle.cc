@@ -39,7 +39,7 @@ Verdict Channel::settle(std::uint64_t tag, bool multiple, Outcome outcome) {
   if (transaction_)
     transaction_->settlements.push_back({taken_, outcome});
   else
-    settle_all(gateway(), id_, taken_, outcome);
+    settle_all(taken_, outcome);
   return {};
 }
 
@@ -47,8 +47,12 @@ Verdict Channel::recover(bool requeue) {
   if (!requeue) return refuse(ReplyCode::not_implemented, "requeue=false");
   taken_.clear();
   unacknowledged_.take(0, true, taken_);
-  settle_all(gateway(), id_, taken_, Outcome::requeued);
+  settle_all(taken_, Outcome::requeued);
   return {};
+}
+
+void Channel::settle_all(const std::vector<Unsettled>& deliveries, Outcome outcome) {
+  for (const Unsettled& delivery : deliveries) talk_.settlements.add(id_, delivery, outcome);
 }
 
 }  // namespace warren::session::amqp091

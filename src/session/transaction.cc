@@ -27,7 +27,7 @@ Verdict Channel::handle(const TxCommit&) {
   committing_ = Commit{talk_.next_request(), last_publish_.next(), false, false, 0};
   for (const auto& [publish, queues] : transaction.publishes) send_out(publish, queues);
   for (const auto& [deliveries, outcome] : transaction.settlements)
-    settle_all(gateway(), id_, deliveries, outcome);
+    settle_all(deliveries, outcome);
   gateway().sync(id_, committing_->sync);
   return {};
 }

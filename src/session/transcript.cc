@@ -78,9 +78,8 @@ void Stage::send_line(std::string_view line) {
 void Stage::gather(const std::string& name, Actor& actor) {
   Connection& connection = *actor.connection;
   const std::string prefix = name == current_ ? "" : "@" + name + " ";
-  for (std::string& line : lines_of(connection.output()))
+  for (std::string& line : lines_of(connection.output().take_flat()))
     actor.heard.push_back(prefix + std::move(line));
-  connection.output().clear();
   connection.on_output_drained(0);
   if (connection.wants_close() == Connection::CloseStyle::reset && !actor.is_reset) {
     actor.is_reset = true;

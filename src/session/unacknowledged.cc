@@ -15,13 +15,11 @@ void Unacknowledged::add(const Unsettled& delivery) {
 bool Unacknowledged::take(std::uint64_t tag, bool multiple, std::vector<Unsettled>& out) {
   auto end = slots_.end();
   if (tag != 0 || !multiple) {
-    end = std::lower_bound(slots_.begin(), slots_.end(), tag, [](const Slot& slot, auto wanted) {
-      return slot.delivery.tag < wanted;
-    });
-    if (end == slots_.end() || end->delivery.tag != tag || end->is_taken) return false;
+    end = find(tag);
+    if (end == slots_.end() || end->is_taken) return false;
     ++end;
   }
-  for (auto slot = multiple ? slots_.begin() : std::prev(end); slot != end; ++slot) {
+  for (auto slot = multiple ? front() : std::prev(end); slot != end; ++slot) {
     if (slot->is_taken) continue;
     out.push_back(slot->delivery);
     slot->is_taken = true;
@@ -31,33 +29,43 @@ bool Unacknowledged::take(std::uint64_t tag, bool multiple, std::vector<Unsettle
   return true;
 }
 
+/// Tags have gaps only where deliveries need no acknowledgement, so the place is often known.
+Unacknowledged::Slots::iterator Unacknowledged::find(std::uint64_t tag) {
+  const auto first = front();
+  if (first == slots_.end() || tag < first->delivery.tag) return slots_.end();
+  const std::uint64_t distance = tag - first->delivery.tag;
+  if (distance < static_cast<std::uint64_t>(slots_.end() - first)) {
+    const auto guess = first + static_cast<std::ptrdiff_t>(distance);
+    if (guess->delivery.tag == tag) return guess;
+  }
+  const auto found = std::lower_bound(
+      first, slots_.end(), tag,
+      [](const Slot& slot, std::uint64_t wanted) { return slot.delivery.tag < wanted; });
+  return found != slots_.end() && found->delivery.tag == tag ? found : slots_.end();
+}
+
 void Unacknowledged::drop_settled() {
-  while (!slots_.empty() && slots_.front().is_taken) slots_.pop_front();
+  while (gone_ < slots_.size() && slots_[gone_].is_taken) ++gone_;
   constexpr std::size_t worth_compacting = 64;
-  if (slots_.size() > worth_compacting && size_ * 2 < slots_.size())
+  if (gone_ == slots_.size()) {
+    constexpr std::size_t kept_slots = 256;
+    if (slots_.capacity() > kept_slots) Slots().swap(slots_);
+    slots_.clear();
+    gone_ = 0;
+  } else if (slots_.size() > worth_compacting && size_ * 2 < slots_.size()) {
     std::erase_if(slots_, [](const Slot& slot) { return slot.is_taken; });
+    gone_ = 0;
+  }
 }
 
 void Unacknowledged::put_back(std::vector<Unsettled> deliveries) {
   std::erase_if(slots_, [](const Slot& slot) { return slot.is_taken; });
+  gone_ = 0;
   for (const Unsettled& delivery : deliveries) slots_.push_back({delivery, false});
   std::sort(slots_.begin(), slots_.end(), [](const Slot& left, const Slot& right) {
     return left.delivery.tag < right.delivery.tag;
   });
   size_ = slots_.size();
-}
-
-void settle_all(broker::Gateway& gateway, broker::ChannelId channel,
-                const std::vector<Unsettled>& deliveries, broker::Outcome outcome) {
-  std::vector<broker::MessageIndex> run;
-  for (auto first = deliveries.begin(); first != deliveries.end();) {
-    auto last = first;
-    run.clear();
-    while (last != deliveries.end() && last->queue == first->queue && last->lease == first->lease)
-      run.push_back((last++)->index);
-    gateway.settle(channel, first->queue, first->lease, run, outcome);
-    first = last;
-  }
 }
 
 }  // namespace warren::session::amqp091

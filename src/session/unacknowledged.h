@@ -1,7 +1,7 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <vector>
 
@@ -31,20 +31,21 @@ class Unacknowledged {
   std::uint64_t size() const { return size_; }
 
  private:
-  void drop_settled();
-
   /// In order of tags. Those taken out of the middle stay until they are more than half; there
   /// are none at the front.
   struct Slot {
     Unsettled delivery;
     bool is_taken = false;
   };
-  std::deque<Slot> slots_;
+  using Slots = std::vector<Slot>;
+
+  Slots::iterator front() { return slots_.begin() + static_cast<std::ptrdiff_t>(gone_); }
+  Slots::iterator find(std::uint64_t tag);
+  void drop_settled();
+
+  Slots slots_;
+  std::size_t gone_ = 0;  ///< slots at the front that are of no use any more
   std::uint64_t size_ = 0;
 };
-
-/// Settles deliveries with few calls: one for each run of one queue and lease.
-void settle_all(broker::Gateway& gateway, broker::ChannelId channel,
-                const std::vector<Unsettled>& deliveries, broker::Outcome outcome);
 
 }  // namespace warren::session::amqp091

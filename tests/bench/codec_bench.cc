@@ -46,10 +46,8 @@ void parse_publishes(benchmark::State& state) {
   amqp::FrameParser parser(frame_max);
   for (auto _ : state) {
     parser.feed(bytes);
-    while (true) {
-      const auto frame = parser.next();
-      if (!frame || !*frame) break;
-      const auto& found = **frame;
+    amqp::Frame found;
+    while (parser.next(found)) {
       if (found.type == amqp::frame_method) {
         benchmark::DoNotOptimize(amqp::decode_publish(found.payload));
       } else if (found.type == amqp::frame_header) {
@@ -100,11 +98,8 @@ void parse_acks(benchmark::State& state) {
   amqp::FrameParser parser(frame_max);
   for (auto _ : state) {
     parser.feed(bytes);
-    while (true) {
-      const auto frame = parser.next();
-      if (!frame || !*frame) break;
-      benchmark::DoNotOptimize(amqp::decode_method((*frame)->payload));
-    }
+    amqp::Frame frame;
+    while (parser.next(frame)) benchmark::DoNotOptimize(amqp::decode_method(frame.payload));
   }
   count_messages(state, bytes.size());
 }

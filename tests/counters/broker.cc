@@ -110,9 +110,11 @@ void Broker::settle() {
     for (Client* client : {producer_.get(), consumer_.get()}) {
       if (!client) continue;
       client->connection.flush_turn();
-      base::Bytes& output = client->connection.output();
+      base::OutputBuffer& output = client->connection.output();
       is_busy |= !output.empty();
-      read(*client, output);
+      // The sizes are small enough that nothing is out by reference.
+      ASSERT(output.text().size() == output.size());
+      read(*client, output.text());
       output.clear();
       client->connection.on_output_drained(0);
     }
