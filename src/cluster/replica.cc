@@ -372,7 +372,7 @@ void Replica::move(storage::LogPosition target) {
   std::vector<Chunk> old;
   for (const Chunk& chunk : chunks_)
     if (chunk.position < target) old.push_back(chunk);
-  std::erase_if(chunks_, [&](const Chunk& chunk) { return chunk.position < target; });
+  erase_if(chunks_, [&](const Chunk& chunk) { return chunk.position < target; });
   write_header();
   storage::LogPosition needed_from = header_;
   keep_again(std::move(old));
