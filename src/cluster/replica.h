@@ -173,7 +173,7 @@ class Replica {
     storage::LogPosition position;
     storage::FileId file;
   };
-  std::deque<Doomed> doomed_;
+  base::Ring<Doomed> doomed_;
   std::vector<std::string> damage_;
   /// During recovery messages come in any order; empty afterwards.
   struct Recovering {
