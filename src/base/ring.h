@@ -10,8 +10,8 @@
 
 namespace warren::base {
 
-/// A queue in one block of memory that is used again and again: pushing at the end and popping at
-/// either end costs O(1) amortised and no allocation while the greatest length stays what it was.
+/// A queue in one block of memory that is used again and again: pushing and popping at either end
+/// costs O(1) amortised and no allocation while the greatest length stays what it was.
 /// A large block shrinks when little of it is in use, a small one when that lasts. T is movable and
 /// has a cheap default value, which is what free places hold. Any change invalidates iterators;
 /// popping leaves those of what stays valid unless the block shrinks.
@@ -83,6 +83,12 @@ class Ring {
     if (++size_ > slots_.size() / 2) low_pops_ = 0;
     return back() = std::move(value);
   }
+  T& push_front(T value) {
+    if (size_ == slots_.size()) resize(slots_.empty() ? least : 2 * slots_.size());
+    first_ = (first_ + slots_.size() - 1) & (slots_.size() - 1);
+    if (++size_ > slots_.size() / 2) low_pops_ = 0;
+    return front() = std::move(value);
+  }
   void pop_front() {
     ASSERT(size_ > 0);
     front() = T();
@@ -111,6 +117,19 @@ class Ring {
   void clear() {
     slots_ = {};
     first_ = size_ = 0;
+  }
+  /// Answers how many went.
+  template <typename Predicate>
+  friend std::size_t erase_if(Ring& ring, Predicate predicate) {
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < ring.size_; ++i) {
+      if (predicate(std::as_const(ring[i]))) continue;
+      if (kept != i) ring[kept] = std::move(ring[i]);
+      ++kept;
+    }
+    std::size_t erased = ring.size_ - kept;
+    for (std::size_t left = erased; left > 0; --left) ring.pop_back();
+    return erased;
   }
 
  private:

@@ -17,7 +17,7 @@ TEST_CASE("a ring does what a deque does") {
   std::deque<std::uint64_t> model;
   for (int i = 0; i < 20'000; ++i) {
     bool is_growing = i % 4000 < 2000;
-    std::uint64_t dice = random.below(is_growing ? 12 : 20);
+    std::uint64_t dice = random.below(is_growing ? 14 : 22);
     std::size_t at = model.empty() ? 0 : random.below(model.size());
     if (dice < 8) {
       model.push_back(random.next());
@@ -33,6 +33,12 @@ TEST_CASE("a ring does what a deque does") {
     } else if (dice == 10) {
       model.pop_back();
       ring.pop_back();
+    } else if (dice == 11) {
+      model.push_front(random.next());
+      ring.push_front(model.front());
+    } else if (dice == 12) {
+      auto is_rare = [](std::uint64_t value) { return value % 97 == 5; };
+      REQUIRE(erase_if(ring, is_rare) == std::erase_if(model, is_rare));
     } else {
       model.pop_front();
       ring.pop_front();

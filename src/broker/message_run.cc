@@ -148,7 +148,7 @@ void MessageRun::tidy() {
   while (!run_.empty() && !is_live(run_.front())) run_.pop_front(), --dead_;
   while (!run_.empty() && !is_live(run_.back())) run_.pop_back(), --dead_;
   if (dead_ > few && dead_ > run_.size() / 2) {
-    std::erase_if(run_, [](const Entry& entry) { return !is_live(entry); });
+    erase_if(run_, [](const Entry& entry) { return !is_live(entry); });
     dead_ = 0;
   }
 }

@@ -1,12 +1,12 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <optional>
 #include <span>
 #include <vector>
 
+#include "base/ring.h"
 #include "broker/channel.h"
 #include "broker/message.h"
 
@@ -94,7 +94,7 @@ class MessageRun {
 
   /// Sorted. What was taken from the middle stays as a taken entry until one of
   /// the ends comes to it, or until such entries are the majority. Both ends are live.
-  std::deque<Entry> run_;
+  base::Ring<Entry> run_;
   std::size_t dead_ = 0;
   /// What came back between entries of `run_`; rare.
   std::map<MessageIndex, Entry> late_;

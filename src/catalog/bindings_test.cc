@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/random.h"
+#include "catalog/fixture.h"
 
 using namespace warren;
 using namespace warren::catalog;
@@ -102,4 +103,55 @@ TEST_CASE("a binding argument that is not equal to itself is one binding all the
   CHECK_FALSE(bindings.add(binding));
   CHECK(bindings.remove(binding));
   CHECK(bindings.count() == 0);
+}
+
+namespace {
+
+/// Counts what it hears.
+struct Counter final : RouteListener {
+  int bound = 0, unbound = 0, queues = 0, exchanges = 0, policies = 0, all = 0;
+  void on_bound(const Binding&) override { ++bound; }
+  void on_unbound(const Binding&) override { ++unbound; }
+  void on_queue(const ResourceName&) override { ++queues; }
+  void on_exchange(const ResourceName&) override { ++exchanges; }
+  void on_exchange_policy(const ResourceName&) override { ++policies; }
+  void on_all_routes() override { ++all; }
+};
+
+}  // namespace
+
+TEST_CASE("listeners hear of what changed, and of nothing else") {
+  Fixture f;
+  Counter heard;
+  f.catalog.route_listeners().add(heard);
+  f.add_running({"a"});
+  f.declare("q1", "a");
+  QueueId q2 = f.declare("q2", "a");
+  CHECK(heard.queues == 2);
+  Exchange exchange;
+  exchange.name = f.name("x");
+  exchange.type = "topic";
+  f.must(DeclareExchange{exchange});
+  CHECK(heard.exchanges == 1);
+  for (int i = 0; i < 100; ++i)
+    for (const char* queue : {"q1", "q2"})
+      f.must(AddBinding{f.binding("x", DestinationKind::queue, queue, std::to_string(i))});
+  f.must(AddBinding{f.binding("x", DestinationKind::queue, "q1", "1")});
+  CHECK(heard.bound == 200);
+  f.must(RemoveBinding{f.binding("x", DestinationKind::queue, "q2", "5")});
+  f.must(DeleteQueue{q2});
+  CHECK(heard.unbound == 100);
+  CHECK(heard.queues == 3);
+  // An exchange is one event, however many bindings go with it.
+  f.must(DeleteExchange{exchange.name});
+  CHECK(heard.exchanges == 2);
+  CHECK(heard.unbound == 100);
+  f.must(AddUser{User{.name = "u", .password_hash = "", .tags = {}}});
+  CHECK(heard.policies == 0);
+  CHECK(heard.all == 0);
+  REQUIRE(f.catalog.restore(f.catalog.snapshot()).has_value());
+  CHECK(heard.all == 1);
+  f.catalog.route_listeners().remove(heard);
+  f.declare("q2", "a");
+  CHECK(heard.queues == 3);
 }

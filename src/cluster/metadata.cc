@@ -17,7 +17,9 @@ enum RecordKind : std::uint8_t {
 };
 
 constexpr base::Duration send_interval = std::chrono::milliseconds(500);
-constexpr std::uint64_t compact_after_entries = 5'000;
+constexpr std::size_t compact_after_bytes = 1 << 20;
+/// What an entry takes apart from its command.
+constexpr std::size_t entry_overhead = 64;
 constexpr std::size_t max_numbers_above = 10'000;
 
 /// A command in the Raft log, with who proposed it.
@@ -98,7 +100,10 @@ base::Result<> Metadata::start(raft::Options options, base::Random random,
   TRY(raft::check(state));
   incarnation_ = incarnation;
   hard_ = state.hard;
-  if (state.snapshot) restore(state.snapshot->data);
+  if (state.snapshot) {
+    restore(state.snapshot->data);
+    snapshot_bytes_ = state.snapshot->data.size();
+  }
   core_ = std::make_unique<raft::Core>(std::move(options), random, std::move(state));
   core_->tick(clock_.now());
   // The only voter need not wait for an election that nobody else could win.
@@ -132,6 +137,7 @@ void Metadata::submit(std::uint64_t number, Pending& pending) {
   } else if (core_->leader() && events_.is_linked(*core_->leader())) {
     events_.send(*core_->leader(), Propose{number, pending.command});
   }
+  pending_due_ = std::min({pending_due_, pending.deadline, pending.send_again});
 }
 
 void Metadata::on_propose(const NodeName& from, catalog::Incarnation incarnation,
@@ -169,8 +175,16 @@ void Metadata::on_link_up(const NodeName& peer) {
 void Metadata::tick() {
   base::Time now = clock_.now();
   core_->tick(now);
-  bool has_new_leader = known_leader_ != core_->leader();
-  known_leader_ = core_->leader();
+  if (known_leader_ != core_->leader()) {
+    known_leader_ = core_->leader();
+    for (auto& [number, pending] : pending_) pending.send_again = now;
+    pending_due_ = now;
+  }
+  if (pending_due_ <= now) look_after_pending(now);
+}
+
+void Metadata::look_after_pending(base::Time now) {
+  pending_due_ = base::never;
   std::vector<Done> late;
   for (auto pending = pending_.begin(); pending != pending_.end();) {
     if (pending->second.deadline <= now) {
@@ -178,8 +192,9 @@ void Metadata::tick() {
       pending = pending_.erase(pending);
       continue;
     }
-    if (has_new_leader || pending->second.send_again <= now)
-      submit(pending->first, pending->second);
+    if (pending->second.send_again <= now) submit(pending->first, pending->second);
+    pending_due_ =
+        std::min({pending_due_, pending->second.deadline, pending->second.send_again});
     ++pending;
   }
   for (Done& done : late)
@@ -188,10 +203,7 @@ void Metadata::tick() {
 }
 
 base::Time Metadata::deadline() const {
-  base::Time deadline = core_->deadline();
-  for (const auto& [number, pending] : pending_)
-    deadline = std::min({deadline, pending.deadline, pending.send_again});
-  return deadline;
+  return std::min(core_->deadline(), pending_.empty() ? base::never : pending_due_);
 }
 
 bool Metadata::work(bool& wants_sync) {
@@ -203,6 +215,8 @@ bool Metadata::work(bool& wants_sync) {
     events_.send(to, RaftFrame{raft::encode(message)});
   if (output.snapshot) {
     restore(output.snapshot->data);
+    snapshot_bytes_ = output.snapshot->data.size();
+    applied_bytes_ = 0;
     events_.replaced();
   }
   for (const raft::Entry& entry : output.committed) apply(entry);
@@ -250,8 +264,7 @@ void Metadata::on_synced() {
 }
 
 void Metadata::compact_if_long() {
-  std::uint64_t length = core_->applied_index().value - core_->snapshot_index().value;
-  if (length > compact_after_entries) compact();
+  if (applied_bytes_ > std::max(compact_after_bytes, snapshot_bytes_)) compact();
 }
 
 void Metadata::compact() {
@@ -264,10 +277,13 @@ void Metadata::compact() {
        index = index.next())
     tail.push_back(core_->log().at(index));
   write_entries(tail);
+  snapshot_bytes_ = snapshot.data.size();
+  applied_bytes_ = 0;
   compacting_ = Compacting{position, std::move(snapshot)};
 }
 
 void Metadata::apply(const raft::Entry& entry) {
+  applied_bytes_ += entry.data.size() + entry_overhead;
   if (entry.kind != raft::EntryKind::command) return;
   auto logged = read_archive<LoggedCommand>(entry.data, "logged command");
   if (!logged || !is_first_time(logged->proposer, logged->incarnation, logged->number)) return;

@@ -75,6 +75,7 @@ class Metadata {
   /// Takes a snapshot of the catalog and drops the log before it. Only when `work` has nothing
   /// left to do.
   void compact();
+  /// Compacts when the log has outgrown the snapshot, so that snapshots cost no more than the log.
   void compact_if_long();
 
  private:
@@ -100,6 +101,7 @@ class Metadata {
   };
 
   void submit(std::uint64_t number, Pending& pending);
+  void look_after_pending(base::Time now);
   void write(const raft::Output& output);
   storage::LogPosition append(std::uint8_t kind, base::ByteView payload);
   void write_entries(const std::vector<raft::Entry>& entries);
@@ -119,6 +121,8 @@ class Metadata {
   std::map<NodeName, Proposer> proposers_;
 
   std::map<std::uint64_t, Pending> pending_;
+  /// No pending command has anything due before this.
+  base::Time pending_due_ = base::never;
   std::uint64_t last_number_ = 0;
   std::optional<NodeName> known_leader_;
 
@@ -126,6 +130,9 @@ class Metadata {
   raft::HardState hard_;  ///< as last written
   std::deque<Persisting> persisting_;
   std::optional<Compacting> compacting_;
+  /// Of the latest snapshot, and of the commands applied since it was made.
+  std::size_t snapshot_bytes_ = 0;
+  std::size_t applied_bytes_ = 0;
 };
 
 }  // namespace warren::cluster

@@ -83,7 +83,7 @@ bool QueueLeader::attach(const NodeName& from, const ToQueue& to) {
 void QueueLeader::drop(ChannelId channel) {
   replica_.queue().drop_channel(channel);
   attachments_.erase(channel);
-  std::erase_if(gets_, [&](const PendingGet& get) { return get.channel == channel; });
+  erase_if(gets_, [&](const PendingGet& get) { return get.channel == channel; });
 }
 
 void QueueLeader::detach(ChannelId channel) {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <deque>
 #include <map>
 #include <memory>
 #include <vector>
@@ -133,7 +132,7 @@ class QueueLeader {
   /// Members proposed to leave the in-sync set.
   std::map<NodeName, std::shared_ptr<Proposal>> expelling_;
   base::Ring<PendingConfirm> confirms_;  ///< in the order of their indexes
-  std::deque<PendingGet> gets_;
+  base::Ring<PendingGet> gets_;
   std::multimap<MessageIndex, PendingSync> syncs_;
   bool is_deleting_ = false;
   std::shared_ptr<Proposal> yielding_;

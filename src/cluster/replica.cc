@@ -372,7 +372,7 @@ void Replica::move(storage::LogPosition target) {
   std::vector<Chunk> old;
   for (const Chunk& chunk : chunks_)
     if (chunk.position < target) old.push_back(chunk);
-  std::erase_if(chunks_, [&](const Chunk& chunk) { return chunk.position < target; });
+  erase_if(chunks_, [&](const Chunk& chunk) { return chunk.position < target; });
   write_header();
   storage::LogPosition needed_from = header_;
   keep_again(std::move(old));
@@ -429,7 +429,7 @@ void Replica::release_stored() {
   if (is_rescuing_) return;
   MessageIndex stored = std::min(pages_->synced(), applied_);
   storage::LogPosition needed_from = header_;
-  std::erase_if(chunks_, [&](const Chunk& chunk) {
+  erase_if(chunks_, [&](const Chunk& chunk) {
     return chunk.last <= stored && chunk.position < header_;
   });
   for (const Chunk& chunk : chunks_) needed_from = std::min(needed_from, chunk.position);

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <deque>
 #include <map>
 #include <memory>
 #include <set>
@@ -158,8 +157,8 @@ class Replica {
   bool is_usable_ = true;
 
   MessageIndex written_;
-  std::deque<Unsynced> unsynced_;
-  std::deque<Chunk> chunks_;
+  base::Ring<Unsynced> unsynced_;
+  base::Ring<Chunk> chunks_;
   storage::LogPosition header_;
   bool has_header_ = false;
   bool wants_sync_ = false;
@@ -174,7 +173,7 @@ class Replica {
     storage::LogPosition position;
     storage::FileId file;
   };
-  std::deque<Doomed> doomed_;
+  base::Ring<Doomed> doomed_;
   std::vector<std::string> damage_;
   /// During recovery messages come in any order; empty afterwards.
   struct Recovering {
