@@ -100,6 +100,8 @@ void Socket::close_orderly() {
   if (unsent() == 0) {
     codec::amqp091::encode_method(out_, 0, close);
     (void)flush();
+    // Some brokers leave it to the client to close the socket; this asks them to.
+    ::shutdown(descriptor_, SHUT_WR);
   }
   const std::uint64_t deadline = now_nanoseconds() + patience_ms * 1000000ULL;
   while (now_nanoseconds() < deadline) {
