@@ -261,9 +261,10 @@ void Load::advance(std::uint64_t now) {
       if (is_late) begin_measurement(now);
       break;
     case Phase::measuring:
-      if (is_late || is_complete() || (options_.seconds == 0 && is_stalled(now)))
-        end_measurement(now);
-      break;
+      if (!is_late && !is_complete() && (options_.seconds > 0 || !is_stalled(now))) break;
+      end_measurement(now);
+      // Perhaps nothing is under way any more.
+      [[fallthrough]];
     case Phase::settling:
       if (now >= phase_end_ || options_.mode == Mode::drain || is_complete())
         phase_ = Phase::over;
