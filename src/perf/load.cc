@@ -300,7 +300,7 @@ void Load::report_progress(std::uint64_t now) {
 
 Result<> Load::finish() {
   for (auto& consumer : consumers_) (void)consumer->acknowledge_rest();
-  for (auto& producer : producers_) producer->socket().close_orderly();
+  for (auto& producer : producers_) producer->close();
   for (auto& consumer : consumers_) consumer->socket().close_orderly();
   const bool may_delete = options_.mode == Mode::drain ? options_.remove : !options_.keep;
   if (may_delete) TRY(delete_topology(*admin_, options_));
