@@ -67,6 +67,8 @@ class Producer {
   void on_method(std::uint16_t channel, std::uint32_t key, base::ByteView payload);
   void on_header(std::uint16_t, base::ByteView) {}
   void on_body(std::uint16_t, base::ByteView, std::uint32_t) {}
+  void on_skipped(std::uint32_t) {}
+  bool skips_bodies() const { return true; }
 
  private:
   std::uint64_t due_at(std::uint64_t now) const;
