@@ -42,8 +42,11 @@ class Consumer {
   void on_method(std::uint16_t channel, std::uint32_t key, base::ByteView payload);
   void on_header(std::uint16_t, base::ByteView payload);
   void on_body(std::uint16_t, base::ByteView piece, std::uint32_t left);
+  void on_skipped(std::uint32_t octets) { pass_over(octets); }
+  bool skips_bodies() const { return true; }
 
  private:
+  void pass_over(std::uint64_t octets);
   void on_message();
   void acknowledge(std::uint64_t delivery_tag);
 

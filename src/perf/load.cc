@@ -261,9 +261,10 @@ void Load::advance(std::uint64_t now) {
       if (is_late) begin_measurement(now);
       break;
     case Phase::measuring:
-      if (is_late || is_complete() || (options_.seconds == 0 && is_stalled(now)))
-        end_measurement(now);
-      break;
+      if (!is_late && !is_complete() && (options_.seconds > 0 || !is_stalled(now))) break;
+      end_measurement(now);
+      // Perhaps nothing is under way any more.
+      [[fallthrough]];
     case Phase::settling:
       if (now >= phase_end_ || options_.mode == Mode::drain || is_complete())
         phase_ = Phase::over;
@@ -299,7 +300,7 @@ void Load::report_progress(std::uint64_t now) {
 
 Result<> Load::finish() {
   for (auto& consumer : consumers_) (void)consumer->acknowledge_rest();
-  for (auto& producer : producers_) producer->socket().close_orderly();
+  for (auto& producer : producers_) producer->close();
   for (auto& consumer : consumers_) consumer->socket().close_orderly();
   const bool may_delete = options_.mode == Mode::drain ? options_.remove : !options_.keep;
   if (may_delete) TRY(delete_topology(*admin_, options_));

@@ -39,7 +39,6 @@ class Producer {
   Producer(Socket socket, const Settings& settings, Tally& tally);
 
   int descriptor() const { return socket_.descriptor(); }
-  Socket& socket() { return socket_; }
 
   /// Publishes what may go now, at most one batch and never over `allowance`, of which it takes
   /// what it published. True when it would go on at once.
@@ -56,6 +55,10 @@ class Producer {
   std::uint64_t unconfirmed() const { return window_ ? window_->unconfirmed() : 0; }
   /// A message was written in part; it must be completed before the connection ends well.
   bool has_unsent() const { return !unsent_.empty(); }
+  /// Ends the connection, with a goodbye unless that would stand in the middle of a message.
+  void close() {
+    if (!has_unsent()) socket_.close_orderly();
+  }
 
   /// What the loop asked the kernel to watch for.
   std::uint32_t listens_for = 1;
@@ -64,6 +67,8 @@ class Producer {
   void on_method(std::uint16_t channel, std::uint32_t key, base::ByteView payload);
   void on_header(std::uint16_t, base::ByteView) {}
   void on_body(std::uint16_t, base::ByteView, std::uint32_t) {}
+  void on_skipped(std::uint32_t) {}
+  bool skips_bodies() const { return true; }
 
  private:
   std::uint64_t due_at(std::uint64_t now) const;

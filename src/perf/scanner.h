@@ -47,6 +47,12 @@ class FrameScanner {
   template <typename Handler>
   std::size_t scan(base::ByteView bytes, Handler& handler);
 
+  /// How much of a body that was handed on in part is still to come; whoever can do without it may
+  /// take it from the stream himself and say so with `skip`.
+  std::uint32_t body_left() const { return in_body_ ? body_left_ : 0; }
+  /// At most `body_left` octets of that body were passed over.
+  void skip(std::uint32_t octets) { body_left_ -= octets; }
+
   /// The stream stopped being frames; nothing is taken any more.
   bool failed() const { return failed_; }
 

@@ -80,6 +80,27 @@ TEST_CASE("a delivery is found whatever the pieces that it comes in") {
   }
 }
 
+TEST_CASE("a body may be passed over, and what follows it is found") {
+  const std::string bytes = delivery(4000) + delivery(12);
+  Recorder recorder;
+  FrameScanner scanner(131072);
+  CHECK(scanner.body_left() == 0);
+  const std::size_t front = 300;
+  const std::size_t taken = scanner.scan(base::ByteView(bytes).substr(0, front), recorder);
+  CHECK(taken == front);
+  const std::uint32_t left = scanner.body_left();
+  CHECK(left == 4000 - recorder.body.size());
+  scanner.skip(left - 10);
+  CHECK(scanner.body_left() == 10);
+  scanner.skip(10);
+  CHECK(scanner.body_left() == 0);
+  const auto rest = base::ByteView(bytes).substr(front + left);
+  CHECK(scanner.scan(rest, recorder) == rest.size());
+  CHECK_FALSE(scanner.failed());
+  CHECK(recorder.events.back() == "body 1");
+  CHECK(recorder.events[recorder.events.size() - 2] == "header 1 12");
+}
+
 TEST_CASE("what is no frame stops the scanner") {
   const std::string good = delivery(100);
   const auto fails = [](std::string bytes) {

@@ -21,6 +21,7 @@ using base::Result;
 namespace {
 
 constexpr std::size_t read_octets = 256 * 1024;
+constexpr std::size_t little_octets = 1024;
 constexpr std::uint32_t frame_octets_max = 131072 + 8;
 
 /// Shared by all sockets, as only one reads at a time: a kept rest in front, then what comes.
@@ -48,7 +49,8 @@ Socket::Socket(Socket&& other) noexcept
       scanner_(other.scanner_),
       rest_(std::move(other.rest_)),
       out_(std::move(other.out_)),
-      out_sent_(other.out_sent_) {}
+      out_sent_(other.out_sent_),
+      reads_little_(other.reads_little_) {}
 
 Socket::~Socket() {
   if (descriptor_ >= 0) ::close(descriptor_);
@@ -56,7 +58,8 @@ Socket::~Socket() {
 
 Result<base::ByteView> Socket::receive() {
   auto& buffer = read_buffer();
-  const ssize_t got = ::recv(descriptor_, buffer.data() + rest_.size(), read_octets, 0);
+  const std::size_t most = reads_little_ ? little_octets : read_octets;
+  const ssize_t got = ::recv(descriptor_, buffer.data() + rest_.size(), most, 0);
   if (got == 0) return fail(ErrorCode::unavailable, "the broker closed the socket");
   if (got < 0) {
     if (errno == EAGAIN || errno == EINTR) return base::ByteView{};
@@ -64,6 +67,14 @@ Result<base::ByteView> Socket::receive() {
   }
   std::memcpy(buffer.data(), rest_.data(), rest_.size());
   return base::ByteView(buffer.data(), rest_.size() + static_cast<std::size_t>(got));
+}
+
+Result<std::uint32_t> Socket::discard(std::uint32_t octets) {
+  const ssize_t got = ::recv(descriptor_, nullptr, octets, MSG_TRUNC);
+  if (got > 0) return static_cast<std::uint32_t>(got);
+  if (got == 0) return fail(ErrorCode::unavailable, "the broker closed the socket");
+  if (errno == EAGAIN || errno == EINTR) return 0U;
+  return fail(ErrorCode::unavailable, std::string("receiving: ") + std::strerror(errno));
 }
 
 Result<bool> Socket::keep_rest(base::ByteView rest) {
@@ -100,6 +111,8 @@ void Socket::close_orderly() {
   if (unsent() == 0) {
     codec::amqp091::encode_method(out_, 0, close);
     (void)flush();
+    // Some brokers leave it to the client to close the socket; this asks them to.
+    ::shutdown(descriptor_, SHUT_WR);
   }
   const std::uint64_t deadline = now_nanoseconds() + patience_ms * 1000000ULL;
   while (now_nanoseconds() < deadline) {

@@ -31,6 +31,8 @@ class StubSession {
   void on_method(std::uint16_t channel, std::uint32_t key, base::ByteView payload);
   void on_header(std::uint16_t channel, base::ByteView payload);
   void on_body(std::uint16_t channel, base::ByteView piece, std::uint32_t left);
+  void on_skipped(std::uint32_t) {}
+  bool skips_bodies() const { return target_ == nullptr; }
 
  private:
   void answer(std::uint16_t channel, const codec::amqp091::Method& request);
