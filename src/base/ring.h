@@ -105,8 +105,9 @@ class Ring {
   /// Before the place `at`; O(n).
   void insert(const_iterator at, T value) {
     std::size_t place = at.index();
-    push_back(std::move(value));
-    for (std::size_t i = size_ - 1; i > place; --i) std::swap((*this)[i], (*this)[i - 1]);
+    push_back(T());
+    for (std::size_t i = size_ - 1; i > place; --i) (*this)[i] = std::move((*this)[i - 1]);
+    (*this)[place] = std::move(value);
   }
   /// O(n), but for the first and the last.
   void erase(const_iterator at) {

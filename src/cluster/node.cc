@@ -12,6 +12,7 @@ namespace {
 /// Rounds in which the parts of a node may give each other work within one turn. What is left
 /// then goes on in the next turn.
 constexpr int max_rounds = 100;
+constexpr base::Duration silence_before_mark = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -54,6 +55,11 @@ void Node::Impl::tick() {
   channels_->tick();
   host_->tick(now());
   tick_links();
+  if (mark_at_ <= now()) {
+    mark_at_ = base::never;
+    log_->mark_synced(false);
+    marked_end_ = log_->end();
+  }
 }
 
 base::Time Node::Impl::deadline() const {
@@ -68,6 +74,7 @@ base::Time Node::Impl::deadline() const {
       deadline = std::min(deadline, *refused_since_ + std::chrono::seconds(1));
   }
   if (phase_ == NodePhase::stopping) deadline = std::min(deadline, stop_by_);
+  deadline = std::min(deadline, mark_at_);
   return deadline;
 }
 
@@ -97,6 +104,23 @@ void Node::Impl::work_turn() {
   host_->move_old_records();
   host_->page();
   log_->flush(wants_sync);
+  note_silence();
+}
+
+void Node::Impl::note_silence() {
+  if (log_->end() == marked_end_) return;
+  marked_end_ = log_->end();
+  mark_at_ = now() + silence_before_mark;
+}
+
+/// Before an orderly stop all is made durable, and then said to be.
+bool Node::Impl::is_log_ended() {
+  if (!log_->is_idle()) return false;
+  if (is_log_flushed_) return true;
+  is_log_flushed_ = true;
+  log_->flush(true);
+  log_->mark_synced(true);
+  return log_->is_idle();
 }
 
 void Node::Impl::end_turn() {

@@ -110,6 +110,8 @@ class Node::Impl final : public QueueContext {
   std::string waiting_text() const;
   std::size_t running_others() const;
   void hand_over_vote();
+  void note_silence();
+  bool is_log_ended();
   void work_turn();
 
   // node_links.cc
@@ -132,6 +134,10 @@ class Node::Impl final : public QueueContext {
   std::string refusal_text_;
   bool are_members_changed_ = false;  ///< and refused links are to be looked at again
   bool is_forced_ = false;
+  /// When to write down how far the log is durable, unless more is written before.
+  base::Time mark_at_ = base::never;
+  storage::LogPosition marked_end_;
+  bool is_log_flushed_ = false;
   bool is_recovered_state_new_ = false;
   bool is_down_applied_ = false;
   std::unique_ptr<storage::Log> log_;

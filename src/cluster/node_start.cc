@@ -94,6 +94,8 @@ void Node::Impl::begin_running() {
   base::log_info("node {} is running", options_.name);
   host_->activate();
   channels_->refresh_all();
+  // What is damaged was said, and what it cost; the files may go.
+  log_->accept_damage();
   if (!facts_.is_forced) return;
   facts_.is_forced = false;
   std::vector<NodeName> forget;
@@ -176,9 +178,9 @@ void Node::Impl::advance_phase() {
       return;
     case NodePhase::stopping: {
       bool has_vote = metadata_->core().configuration().is_voter(options_.name);
-      bool is_out = !is_up && !has_vote && log_->is_idle();
-      bool is_alone = running_others() == 0 && log_->is_idle();
-      if (!is_out && !is_alone && now() < stop_by_) return;
+      bool may_end = (!is_up && !has_vote) || running_others() == 0;
+      bool is_ended = may_end && is_log_ended();
+      if (!is_ended && now() < stop_by_) return;
       phase_ = NodePhase::stopped;
       base::log_info("node {} has stopped", options_.name);
       return;

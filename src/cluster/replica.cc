@@ -6,58 +6,10 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "cluster/archive.h"
+#include "cluster/replica_records.h"
 
 namespace warren::cluster {
 namespace {
-
-enum RecordKind : std::uint8_t {
-  entries_record = 1,
-  cut_record = 2,
-  kept_record = 3,
-  snapshot_start_record = 5,
-  header_record = 6,
-};
-
-/// Written without one of these, see append_entries.
-struct EntriesRecord {
-  MessageIndex commit;
-  std::vector<QueueEntry> entries;
-  template <typename A>
-  void fields(A& a) { a(commit, entries); }
-};
-struct CutRecord {
-  MessageIndex agreed;
-  template <typename A>
-  void fields(A& a) { a(agreed); }
-};
-struct KeptRecord {
-  std::vector<SnapshotMessage> messages;
-  template <typename A>
-  void fields(A& a) { a(messages); }
-};
-struct ListedKeys {
-  std::uint64_t first = 0, last = 0;
-  template <typename A>
-  void fields(A& a) { a(first, last); }
-};
-struct ListedSegment {
-  storage::FileId file;
-  std::uint32_t bytes = 0, index_at = 0, count = 0;
-  std::vector<ListedKeys> settled;
-  template <typename A>
-  void fields(A& a) { a(file, bytes, index_at, count, settled); }
-};
-/// Everything but the messages, after the entry `applied`.
-struct HeaderRecord {
-  bool is_usable = true;
-  MessageIndex applied;
-  MessageIndex delivered;
-  EpochHistory epochs;
-  std::vector<ProducerMark> producers;
-  std::vector<ListedSegment> segments;
-  template <typename A>
-  void fields(A& a) { a(is_usable, applied, delivered, epochs, producers, segments); }
-};
 
 constexpr std::size_t kept_batch_bytes = 1 << 20;
 /// Less than that of a queue in old files is kept in the log, for which a file of its own would be
@@ -78,13 +30,6 @@ std::vector<ListedSegment> list_segments(const ReplicaPages* pages) {
   return listed;
 }
 
-storage::SegmentNote note_of(const ListedSegment& listed) {
-  storage::SegmentNote note{listed.file, {listed.bytes, listed.index_at}, listed.count, {}};
-  for (const ListedKeys& keys : listed.settled)
-    note.settled.push_back({{keys.first}, {keys.last}});
-  return note;
-}
-
 /// The bytes of an entry in an archive.
 std::size_t archived_bytes(const QueueEntry& entry) {
   constexpr std::size_t head = 8 + 8 + 1;
@@ -102,9 +47,9 @@ struct WrittenEntries {
   std::size_t bytes = 8 + 4;
   MessageIndex first, last, first_waiting;
 
-  WrittenEntries(base::Ring<QueueEntry>& entries, MessageIndex after, MessageIndex up_to) {
-    begin = std::ranges::upper_bound(entries, after, {}, &QueueEntry::index);
-    for (end = begin; end != entries.end() && end->index <= up_to; ++end) {
+  WrittenEntries(base::Ring<QueueEntry>& entries, MessageIndex after, MessageIndex up_to)
+      : begin(std::ranges::upper_bound(entries, after, {}, &QueueEntry::index)), end(begin) {
+    for (; end != entries.end() && end->index <= up_to; ++end) {
       if (!end->is_written()) continue;
       if (!first_waiting && end->waits_for_sync()) first_waiting = end->index;
       if (count++ == 0) first = end->index;
@@ -500,113 +445,6 @@ void Replica::forget() {
   if (!pages_) return;
   for (storage::FileId file : pages_->take_all()) segments_.remove(file);
   pages_.reset();
-}
-
-// Recovery.
-
-void Replica::recover(storage::LogPosition position, std::uint8_t kind, base::ByteView payload) {
-  if (!recovering_) recovering_ = std::make_unique<Recovering>();
-  switch (kind) {
-    case entries_record: return recover_entries(position, payload);
-    case kept_record: return recover_kept(position, payload);
-    case cut_record: {
-      auto record = read_archive<CutRecord>(payload, "cut record");
-      if (!record || record->agreed >= last_) return;
-      while (!entries_.empty() && entries_.back().index > record->agreed) entries_.pop_back();
-      while (!epochs_.empty() && epochs_.back().start > record->agreed) epochs_.pop_back();
-      last_ = std::max(applied_, record->agreed);
-      return;
-    }
-    case header_record:
-      header_ = position;
-      has_header_ = true;
-      return recover_header(payload);
-    case snapshot_start_record:
-      *recovering_ = {};
-      entries_.clear();
-      chunks_.clear();
-      epochs_.clear();
-      producers_.assign({});
-      applied_ = commit_ = last_ = delivered_ = MessageIndex{};
-      is_usable_ = false;
-      header_ = position;
-      has_header_ = true;
-      return;
-    default:
-      base::log_error("log record of unknown kind {} for queue {} ignored", kind, id_.value);
-  }
-}
-
-void Replica::recover_entries(storage::LogPosition position, base::ByteView payload) {
-  auto record = read_archive<EntriesRecord>(payload, "entries record");
-  if (!record || record->entries.empty()) return;
-  chunks_.push_back({position, record->entries.front().index, record->entries.back().index});
-  for (QueueEntry& entry : record->entries) {
-    if (entry.index > last_) {
-      append(std::move(entry));
-      continue;
-    }
-    // Written again by a move. The first record may be gone while a later one is still there.
-    auto place = std::ranges::lower_bound(entries_, entry.index, {}, &QueueEntry::index);
-    bool is_here = place != entries_.end() && place->index == entry.index;
-    if (entry.index > applied_ && !is_here) entries_.insert(place, std::move(entry));
-  }
-  MessageIndex commit = std::min(record->commit, last_);
-  if (commit > commit_) commit_ = commit;
-  apply_up_to(commit_);
-  while (!entries_.empty() && entries_.front().index <= applied_) entries_.pop_front();
-}
-
-void Replica::recover_kept(storage::LogPosition position, base::ByteView payload) {
-  auto record = read_archive<KeptRecord>(payload, "kept record");
-  if (!record || record->messages.empty()) return;
-  chunks_.push_back(
-      {position, record->messages.front().index, record->messages.back().index});
-  for (SnapshotMessage& item : record->messages) put(item.index, item.message);
-}
-
-void Replica::recover_header(base::ByteView payload) {
-  auto record = read_archive<HeaderRecord>(payload, "header record");
-  if (!record) return;
-  apply_up_to(record->applied);
-  while (!entries_.empty() && entries_.front().index <= applied_) entries_.pop_front();
-  commit_ = std::max(commit_, record->applied);
-  last_ = std::max(last_, record->applied);
-  delivered_ = record->delivered;
-  recovering_->segments.clear();
-  for (const ListedSegment& segment : record->segments)
-    recovering_->segments.push_back(note_of(segment));
-  recovering_->settled.clear();
-  is_usable_ = record->is_usable;
-  producers_.assign(record->producers);
-  // It knows of everything that was written before it; records that are left may not tell all.
-  epochs_ = std::move(record->epochs);
-}
-
-void Replica::finish_recovery(std::set<storage::FileId>& wanted) {
-  if (!recovering_) return;
-  std::unique_ptr<Recovering> found = std::move(recovering_);
-  std::vector<ReplicaPages::Live> live;
-  if (!found->segments.empty()) {
-    pages().recover(found->segments, found->settled, live, damage_);
-    for (const storage::SegmentNote& note : found->segments) wanted.insert(note.file);
-    has_dead_segment_ = true;
-    is_rescuing_ = !damage_.empty();
-  }
-  auto next = live.begin();
-  auto put_stored_before = [&](MessageIndex index) {
-    for (; next != live.end() && next->index < index; ++next)
-      queue_.put_stored(next->index, next->body_bytes);
-  };
-  for (auto& [index, message] : found->messages) {
-    put_stored_before(index);
-    // What a segment holds, and what left it, is the segment's to say.
-    if (pages_ && pages_->knows(index)) continue;
-    queue_.put(index, std::move(message), false);
-  }
-  put_stored_before(MessageIndex{UINT64_MAX});
-  written_ = last_;
-  discarded_ = applied_;
 }
 
 }  // namespace warren::cluster

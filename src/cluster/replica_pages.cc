@@ -26,12 +26,18 @@ ReplicaPages::ReplicaPages(storage::StreamId stream, bool is_durable, storage::S
     : stream_(stream), is_durable_(is_durable), store_(store), queue_(queue) {}
 
 MessageIndex ReplicaPages::synced() const {
-  MessageIndex synced;
-  for (const Segment& segment : segments_.segments()) {
-    if (!segment.is_synced()) return synced;
-    synced = index_of(segment.last());
-  }
-  return stored_;
+  const auto& segments = segments_.segments();
+  auto fresh = first_unsynced();
+  if (fresh == segments.end()) return stored_;
+  return fresh == segments.begin() ? MessageIndex{} : index_of(std::prev(fresh)->last());
+}
+
+/// Segments become durable in their order, so those that are not are the last ones.
+std::deque<Segment>::const_iterator ReplicaPages::first_unsynced() const {
+  const auto& segments = segments_.segments();
+  auto fresh = segments.end();
+  while (fresh != segments.begin() && !std::prev(fresh)->is_synced()) --fresh;
+  return fresh;
 }
 
 void ReplicaPages::store(MessageIndex up_to) {
@@ -89,12 +95,11 @@ void ReplicaPages::on_written(const SegmentEvent& event) {
 
 void ReplicaPages::sync() {
   if (syncing_ || is_refused_) return;
-  for (const Segment& segment : segments_.segments()) {
-    if (segment.is_synced()) continue;
-    if (write_ && write_->file == segment.file()) return;
-    syncing_ = segment.file();
-    return store_.sync(stream_, syncing_);
-  }
+  auto fresh = first_unsynced();
+  if (fresh == segments_.segments().end()) return;
+  if (write_ && write_->file == fresh->file()) return;
+  syncing_ = fresh->file();
+  store_.sync(stream_, syncing_);
 }
 
 void ReplicaPages::evict(bool has_consumers) {

@@ -107,6 +107,7 @@ class ReplicaPages {
     storage::SegmentExtent extent;
   };
 
+  std::deque<storage::Segment>::const_iterator first_unsynced() const;
   void on_written(const storage::SegmentEvent& event);
   void on_read(const storage::SegmentEvent& event);
   void page_in(const Reading& reading, base::ByteView bytes, const storage::Segment& segment);

@@ -76,6 +76,13 @@ base::Result<> set_disk_bytes(Configuration& configuration, std::string_view val
   configuration.disk_free_limit = *size;
   return {};
 }
+base::Result<> set_message_memory(Configuration& configuration, std::string_view value) {
+  auto size = parse_size(value);
+  if (!size || *size == 0)
+    return base::fail(base::ErrorCode::invalid_argument, fmt::format("'{}' is not a size", value));
+  configuration.message_memory = *size;
+  return {};
+}
 base::Result<> set_no_listeners(Configuration& configuration, std::string_view value) {
   if (value != "none")
     return base::fail(base::ErrorCode::invalid_argument,
@@ -114,6 +121,7 @@ const std::map<std::string_view, Setter>& setters() {
       {"management.tcp.ip", set_management_address},
       {"management.tcp.port", set_management_port},
       {"max_message_size", set_number<&C::max_message_size, 0, 536870912>},
+      {"message_memory", set_message_memory},
       {"mnesia_table_loading_retry_timeout", set_number<&C::wait_for_members_ms, 1, 86400000>},
       {"vm_memory_high_watermark.absolute", set_memory_bytes},
       {"vm_memory_high_watermark.relative", set_memory_share},

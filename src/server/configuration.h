@@ -49,6 +49,8 @@ struct Configuration {
   double memory_watermark = 0.4;             ///< a share of the memory
   std::uint64_t memory_watermark_bytes = 0;  ///< when set, instead of the share
   std::uint64_t disk_free_limit = 50'000'000;
+  /// Bytes of messages that queues keep in memory; the others are on disk only.
+  std::uint64_t message_memory = 96u << 20;
 
   /// Keys that RabbitMQ knows and this node has no use for; for the log.
   std::vector<std::string> unused_keys;

@@ -111,11 +111,23 @@ class FileDisk::Files {
     return sync_names();
   }
 
+  void close(FileId file) {
+    auto at = open_.find(file);
+    if (at == open_.end()) return;
+    ::close(at->second);
+    open_.erase(at);
+  }
+
+  base::Result<> rename(FileId file, FileId to) {
+    close(file);
+    if (::rename(path_of(file).c_str(), path_of(to).c_str()) != 0 && errno != ENOENT)
+      return system_error("rename", path_of(file));
+    has_new_names_ = true;
+    return {};
+  }
+
   base::Result<> remove(FileId file) {
-    if (auto at = open_.find(file); at != open_.end()) {
-      ::close(at->second);
-      open_.erase(at);
-    }
+    close(file);
     if (::unlink(path_of(file).c_str()) != 0 && errno != ENOENT)
       return system_error("remove", path_of(file));
     return {};
@@ -277,6 +289,10 @@ void FileDisk::write(FileId file, std::uint64_t offset, base::Bytes data, bool s
 
 void FileDisk::sync(FileId file, DiskToken token) {
   request(file, token, [file](Files& files) { return files.sync(file); });
+}
+
+void FileDisk::rename(FileId file, FileId to, DiskToken token) {
+  request(file, token, [file, to](Files& files) { return files.rename(file, to); });
 }
 
 void FileDisk::remove(FileId file, DiskToken token) {

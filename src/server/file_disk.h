@@ -25,6 +25,7 @@ class FileDisk final : public storage::Disk {
   void write(storage::FileId file, std::uint64_t offset, base::Bytes data, bool sync_after,
              storage::DiskToken token) override;
   void sync(storage::FileId file, storage::DiskToken token) override;
+  void rename(storage::FileId file, storage::FileId to, storage::DiskToken token) override;
   void remove(storage::FileId file, storage::DiskToken token) override;
   void read_at(storage::FileId file, std::uint64_t offset, std::uint64_t bytes,
                storage::DiskToken token) override;

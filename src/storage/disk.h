@@ -47,6 +47,9 @@ class Disk {
                      DiskToken token) = 0;
   /// Makes durable what was written to the file before.
   virtual void sync(FileId file, DiskToken token) = 0;
+  /// Gives the file another name, under which there must be none. A crash may undo it until a sync
+  /// of the file under its new name.
+  virtual void rename(FileId file, FileId to, DiskToken token) = 0;
   /// Removes the file; a missing one is no failure. A crash may bring it back.
   virtual void remove(FileId file, DiskToken token) = 0;
   /// Reads at most `bytes`; fewer only where the file ends. What was not written before the request

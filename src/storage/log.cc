@@ -49,7 +49,7 @@ void Log::go_on(const Recovered& recovered) {
     needs_.emplace(damage_stream, Need{.from = damage, .last = damage});
     ++file_at(damage).pins;
   }
-  for (FileId file : recovered.dead_files) disk_.remove(file, add_request({.written = written_}));
+  for (FileId file : recovered.dead_files) drop_file(file);
   find_unneeded_files();
   set_move_target();
 }
@@ -114,7 +114,8 @@ void Log::open_file() {
   FileHeader header{.file = next_file_,
                     .first = end_,
                     .known = {.synced = previous_end_, .start = start_},
-                    .salt = options_.salt};
+                    .salt = options_.salt,
+                    .is_recycled = static_cast<bool>(spare_)};
   next_file_ = next_file_.next();
   has_open_file_ = true;
   files_.push_back({.id = header.file, .first = end_, .end = end_, .seed = header.seed()});
@@ -122,6 +123,7 @@ void Log::open_file() {
   open_batch();
   write_file_header(batches_.back().header, header);
   batches_.back().header_start = start_;
+  batches_.back().recycled = std::exchange(spare_, FileId{});
   set_move_target();
 }
 
@@ -133,6 +135,7 @@ void Log::open_batch() {
                       .seed = file.seed,
                       .bytes = Bytes(mark_bytes, '\0'),
                       .header = {},
+                      .recycled = {},
                       .header_start = {}});
   grow(mark_bytes);
 }
@@ -198,6 +201,8 @@ void Log::begin_file(Batch& batch) {
     disk_.sync(written_file_, add_request({.written = handed_over_, .is_sync = true}));
   stated_.start = std::max(stated_.start, batch.header_start);
   std::uint64_t bytes = batch.header.size();
+  if (batch.recycled)
+    disk_.rename(batch.recycled, batch.file, add_request({.written = handed_over_}));
   DiskToken token = add_request({.written = batch.first, .is_sync = true, .bytes = bytes});
   disk_.write(batch.file, 0, std::move(batch.header), true, token);
   written_file_ = batch.file;
@@ -306,9 +311,18 @@ void Log::find_unneeded_files() {
 
 void Log::remove_files() {
   while (files_.size() > 1 && files_[1].first <= durable_start_) {
-    disk_.remove(files_.front().id, add_request({.written = written_}));
+    drop_file(files_.front().id);
     files_.pop_front();
   }
+}
+
+/// One file is kept for the next to begin over: blocks that are there already halve what a sync
+/// costs. What stands in it belongs to another life and verifies in none.
+void Log::drop_file(FileId file) {
+  if (!spare_)
+    spare_ = file;
+  else
+    disk_.remove(file, add_request({.written = written_}));
 }
 
 void Log::set_move_target() {

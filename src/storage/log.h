@@ -112,6 +112,7 @@ class Log : public DiskEvents {
     std::uint32_t seed = 0;
     base::Bytes bytes;
     base::Bytes header;        ///< set when the batch begins its file
+    FileId recycled;           ///< over which the file begins, if any
     LogPosition header_start;  ///< the start that `header` states
   };
   struct Request {
@@ -135,6 +136,7 @@ class Log : public DiskEvents {
   void write_batch(Batch batch, bool sync);
   DiskToken add_request(Request request);
   void fail_for_good(base::Error error);
+  void drop_file(FileId file);
 
   void unpin(LogPosition position);
   File& file_at(LogPosition position);
@@ -164,6 +166,7 @@ class Log : public DiskEvents {
   bool flush_wanted_ = false;
   bool sync_wanted_ = false;
   std::uint64_t unflushed_bytes_ = 0;
+  FileId spare_;  ///< a file that is no part of the log any more: the next one begins over it
   FileId written_file_;  ///< the file of the last write
   std::deque<Request> in_flight_;
   DiskToken first_token_{1};  ///< of in_flight_.front(); the others follow by one

@@ -1,5 +1,11 @@
 #include "storage/log_format.h"
 
+#include <endian.h>
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
 #include "base/assert.h"
 #include "base/crc32c.h"
 
@@ -13,6 +19,7 @@ using base::ByteWriter;
 using base::crc32c;
 
 constexpr ByteView magic = "WARRENWL";
+constexpr std::uint32_t recycled_flag = 1;
 constexpr std::size_t header_copy_bytes = file_header_bytes / 2;
 constexpr std::size_t checked_header_bytes = header_copy_bytes - 4;
 
@@ -21,7 +28,7 @@ Bytes checked_part(const FileHeader& header) {
   ByteWriter writer(bytes);
   writer.raw(magic);
   writer.u32(header.version);
-  writer.u32(0);
+  writer.u32(header.is_recycled ? recycled_flag : 0);
   writer.u64(header.file.value);
   writer.u64(header.first.value);
   writer.u64(header.known.synced.value);
@@ -31,13 +38,13 @@ Bytes checked_part(const FileHeader& header) {
   return bytes;
 }
 
-std::optional<FileHeader> read_copy(ByteView copy, FileId file) {
+std::optional<FileHeader> read_copy(ByteView copy) {
   if (copy.size() != header_copy_bytes) return std::nullopt;
   ByteReader reader(copy);
   if (reader.raw(magic.size()) != magic) return std::nullopt;
   FileHeader header;
   header.version = reader.u32();
-  reader.u32();
+  header.is_recycled = (reader.u32() & recycled_flag) != 0;
   header.file = FileId{reader.u64()};
   header.first = LogPosition{reader.u64()};
   header.known.synced = LogPosition{reader.u64()};
@@ -45,8 +52,18 @@ std::optional<FileHeader> read_copy(ByteView copy, FileId file) {
   header.salt = reader.u64();
   reader.u32();
   if (reader.u32() != crc32c(copy.substr(0, checked_header_bytes))) return std::nullopt;
-  if (header.file != file) return std::nullopt;
   return header;
+}
+
+/// The copies that verify, whosesoever they are.
+std::vector<FileHeader> read_copies(ByteView file_bytes) {
+  std::vector<FileHeader> copies;
+  for (std::size_t offset : {std::size_t{0}, header_copy_bytes}) {
+    if (offset > file_bytes.size()) break;
+    if (auto header = read_copy(file_bytes.substr(offset, header_copy_bytes)))
+      copies.push_back(*header);
+  }
+  return copies;
 }
 
 }  // namespace
@@ -64,11 +81,16 @@ void write_file_header(Bytes& out, const FileHeader& header) {
 }
 
 std::optional<FileHeader> read_file_header(ByteView file_bytes, FileId file) {
-  for (std::size_t offset : {std::size_t{0}, header_copy_bytes}) {
-    if (offset > file_bytes.size()) break;
-    if (auto header = read_copy(file_bytes.substr(offset, header_copy_bytes), file)) return header;
-  }
+  for (const FileHeader& header : read_copies(file_bytes))
+    if (header.file == file) return header;
   return std::nullopt;
+}
+
+bool is_former_life(ByteView file_bytes, FileId file) {
+  std::vector<FileHeader> copies = read_copies(file_bytes);
+  return !copies.empty() && std::ranges::none_of(copies, [&](const FileHeader& header) {
+    return header.file == file;
+  });
 }
 
 void write_record_header(Bytes& out, const RecordHeader& header, std::uint32_t seed) {
@@ -95,7 +117,9 @@ std::optional<RecordHeader> read_record_header(ByteView bytes, LogPosition posit
   if (bytes.size() < record_header_bytes) return std::nullopt;
   // The position is looked at first: it alone turns nearly all wrong places down, which makes the
   // search for the next record cheap.
-  if (LogPosition{ByteReader(bytes.substr(16, 8)).u64()} != position) return std::nullopt;
+  std::uint64_t stated;
+  std::memcpy(&stated, bytes.data() + 16, sizeof stated);
+  if (be64toh(stated) != position.value) return std::nullopt;
   ByteReader reader(bytes);
   if (reader.u32() != crc32c(bytes.substr(4, record_header_bytes - 4), seed)) return std::nullopt;
   RecordHeader header;

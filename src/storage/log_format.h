@@ -42,6 +42,7 @@ struct FileHeader {
   LogPosition first;  ///< position of the file's first byte, this header's
   LogKnowledge known;
   std::uint64_t salt = 0;
+  bool is_recycled = false;  ///< bytes of a former life may follow those of this one
 
   /// The value from which all checksums in the file go on: it ties a record to this life of it.
   std::uint32_t seed() const;
@@ -51,6 +52,9 @@ struct FileHeader {
 void write_file_header(base::Bytes& out, const FileHeader& header);
 /// Nothing when neither copy verifies or both belong to another file number.
 std::optional<FileHeader> read_file_header(base::ByteView file_bytes, FileId file);
+
+/// Whether the life of that file has not begun: its bytes are those of another file's life.
+bool is_former_life(base::ByteView file_bytes, FileId file);
 
 struct RecordHeader {
   LogPosition position;

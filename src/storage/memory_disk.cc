@@ -37,6 +37,12 @@ void MemoryDisk::sync(FileId file, DiskToken token) {
   queue_of(file).push_back({Kind::sync, file, 0, {}, true, token});
 }
 
+void MemoryDisk::rename(FileId file, FileId to, DiskToken token) {
+  Request request{Kind::rename, file, 0, {}, false, token};
+  request.renamed_to = to;
+  queue_of(file).push_back(std::move(request));
+}
+
 void MemoryDisk::remove(FileId file, DiskToken token) {
   queue_of(file).push_back({Kind::remove, file, 0, {}, false, token});
 }
@@ -113,6 +119,9 @@ Result<> MemoryDisk::carry_out(Request& request) {
     case Kind::read:
       ++files_->segment_reads;
       break;
+    case Kind::rename:
+      rename_now(request.file, request.renamed_to);
+      break;
     case Kind::remove: {
       ++counts_.removes;
       auto node = files_->files.extract(request.file);
@@ -127,12 +136,24 @@ Result<> MemoryDisk::carry_out(Request& request) {
   return {};
 }
 
+void MemoryDisk::rename_now(FileId file, FileId to) {
+  auto node = files_->files.extract(file);
+  if (node.empty()) return;
+  node.key() = to;
+  auto former = files_->renamed.extract(file);
+  files_->renamed[to] = former.empty() ? file : former.mapped();
+  files_->files.insert(std::move(node));
+}
+
 void MemoryDisk::make_durable(FileId file) {
   auto found = files_->files.find(file);
   if (found == files_->files.end()) return;
   settle(found->second);
   // A new name is made durable by syncing the directory, and that settles removals too.
-  if (!std::exchange(found->second.is_name_durable, true)) files_->removed.clear();
+  bool is_new = !std::exchange(found->second.is_name_durable, true);
+  if (!is_new && !files_->renamed.contains(file)) return;
+  files_->removed.clear();
+  files_->renamed.clear();
 }
 
 void MemoryDisk::carry_out_some(Random& random) {
@@ -153,6 +174,13 @@ void MemoryDisk::crash(Random& random) {
   carry_out_some(random);
   for (auto& [id, file] : std::exchange(files_->removed, {}))
     if (random.chance(50)) files_->files[id] = std::move(file);
+  for (auto [name, former] : std::exchange(files_->renamed, {})) {
+    if (random.chance(50)) continue;
+    auto node = files_->files.extract(name);
+    if (node.empty() || files_->files.contains(former)) continue;
+    node.key() = former;
+    files_->files.insert(std::move(node));
+  }
   std::erase_if(files_->files,
                 [&](auto& entry) { return !entry.second.is_name_durable && random.chance(50); });
   for (auto& [id, file] : files_->files) {

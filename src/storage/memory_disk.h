@@ -27,6 +27,7 @@ class MemoryFiles {
 
   std::map<FileId, File> files;
   std::map<FileId, File> removed;  ///< a crash may bring them back
+  std::map<FileId, FileId> renamed;  ///< the former name, while a crash may bring it back
   std::uint64_t segment_writes = 0;
   std::uint64_t segment_reads = 0;
 };
@@ -51,6 +52,7 @@ class MemoryDisk : public Disk {
   void write(FileId file, std::uint64_t offset, base::Bytes data, bool sync_after,
              DiskToken token) override;
   void sync(FileId file, DiskToken token) override;
+  void rename(FileId file, FileId to, DiskToken token) override;
   void remove(FileId file, DiskToken token) override;
   void read_at(FileId file, std::uint64_t offset, std::uint64_t bytes,
                DiskToken token) override;
@@ -83,7 +85,7 @@ class MemoryDisk : public Disk {
   std::uint64_t size(FileId file) const override;
 
  private:
-  enum class Kind { write, sync, remove, read };
+  enum class Kind { write, sync, rename, remove, read };
   struct Request {
     Kind kind;
     FileId file;
@@ -92,6 +94,7 @@ class MemoryDisk : public Disk {
     bool sync_after;
     DiskToken token;
     std::uint64_t read_bytes = 0;
+    FileId renamed_to = {};
   };
 
   std::deque<Request>& queue_of(FileId file) {
@@ -100,6 +103,7 @@ class MemoryDisk : public Disk {
   base::Result<> carry_out(Request& request);
   void carry_out_some(base::Random& random);
   void make_durable(FileId file);
+  void rename_now(FileId file, FileId to);
 
   std::shared_ptr<MemoryFiles> files_;
   DiskEvents* events_ = nullptr;

@@ -19,6 +19,7 @@ using base::Result;
 struct Piece {
   std::uint64_t offset = 0;
   std::uint64_t bytes = 0;
+  bool has_header = false;
   StreamId stream = {};  ///< 0 as well when not even the record's header verifies
   std::optional<RecordHeader> record = {};
   ByteView payload = {};
@@ -46,6 +47,7 @@ class FileReader {
     Piece piece{.offset = offset_};
     std::uint64_t rest = bytes_.size() - offset_;
     if (auto header = header_at(offset_)) {
+      piece.has_header = true;
       piece.stream = header->stream;
       piece.bytes = std::min(rest, std::uint64_t{record_header_bytes} + header->payload_bytes);
       piece.payload = bytes_.substr(offset_, piece.bytes).substr(record_header_bytes);
@@ -70,6 +72,7 @@ struct ScannedFile {
   FileId id;
   std::uint64_t bytes = 0;
   std::optional<FileHeader> header;
+  bool is_unborn = false;  ///< its creation was interrupted
 
   LogPosition position_at(std::uint64_t offset) const { return {header->first.value + offset}; }
 };
@@ -101,7 +104,7 @@ class Recovery {
   Result<bool> visit_file(const ScannedFile& file, std::optional<LogPosition> limit);
   void visit_record(const ScannedFile& file, const Piece& piece);
   void visit_damage(const ScannedFile& file, const Piece& piece);
-  void cut_tail(const ScannedFile& file, std::uint64_t offset);
+  void cut_tail(const ScannedFile& file, std::uint64_t offset, bool is_own_torn);
   void report(Corruption corruption);
 
   Disk& disk_;
@@ -124,6 +127,8 @@ Result<> Recovery::scan() {
                         fmt::format("log file {} has format version {}, this program knows {}: "
                                     "start the version that wrote it",
                                     id.value, file.header->version, log_version));
+    file.is_unborn =
+        !file.header && (file.bytes <= file_header_bytes || is_former_life(head, id));
     if (file.header) learn(file.header->known);
     files_.push_back(std::move(file));
   }
@@ -185,8 +190,7 @@ void Recovery::drop_dead_files() {
   for (auto file = files_.begin(); file != files_.end(); ++file) {
     bool is_before_start =
         file->header ? file->header->first < result_.start : is_start_known && file < first_living;
-    bool is_unborn = !file->header && file->bytes <= file_header_bytes;
-    if (is_before_start || is_unborn)
+    if (is_before_start || file->is_unborn)
       result_.dead_files.push_back(file->id);
     else
       living.push_back(*file);
@@ -257,7 +261,7 @@ Result<bool> Recovery::visit_file(const ScannedFile& file, std::optional<LogPosi
   std::uint64_t end = std::min<std::uint64_t>(bytes.size(), file_header_bytes);
   while (auto piece = reader.next()) {
     if (!piece->record && file.position_at(piece->offset) >= result_.synced_mark) {
-      cut_tail(file, piece->offset);
+      cut_tail(file, piece->offset, piece->has_header);
       return false;
     }
     if (piece->record)
@@ -295,9 +299,12 @@ void Recovery::visit_damage(const ScannedFile& file, const Piece& piece) {
                               file.id.value, piece.offset, piece.bytes, whose)});
 }
 
-void Recovery::cut_tail(const ScannedFile& file, std::uint64_t offset) {
-  result_.torn_tail = true;
-  result_.dropped_bytes = file.bytes - offset;
+void Recovery::cut_tail(const ScannedFile& file, std::uint64_t offset, bool is_own_torn) {
+  // Behind the last record of a recycled file there are always bytes of its former life.
+  if (is_own_torn || !file.header->is_recycled) {
+    result_.torn_tail = true;
+    result_.dropped_bytes = file.bytes - offset;
+  }
   result_.end = file.position_at(offset);
   result_.files.back().end = result_.end;
 }

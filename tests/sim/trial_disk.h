@@ -23,6 +23,9 @@ class TrialDisk final : public storage::Disk {
     else
       memory_.sync(file, token);
   }
+  void rename(storage::FileId file, storage::FileId to, storage::DiskToken token) override {
+    memory_.rename(file, to, token);
+  }
   void remove(storage::FileId file, storage::DiskToken token) override {
     memory_.remove(file, token);
   }
