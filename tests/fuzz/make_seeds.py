@@ -38,6 +38,8 @@ OCTETS = {
     "epmd": [b"\0\x11x\x13\xba\x4d\0\0\6\0\5\0\6rabbit\0\0", b"\0\7zrabbit", b"\0\1n",
              b"v\0\0\0\0\1", b"y\0\0\5", b"w\0\x13\xbaM\0\0\6\0\5\0\6rabbit\0\0",
              b"\0\0\x11\x11name rabbit at port 25672\n"],
+    "segment": [b"\0\5" + b"\1\x20" * 6, b"\0\x1f" + b"\3\x80" * 32 + b"\0\0\x50\xff",
+                b"\0\x08" + b"\1\x10" * 9 + b"\0\3\0\0", b"\1" + bytes(80)],
     "log": [b"\0\x08" + bytes(range(40)) + b"\0\0\x50\xff", b"\0\x20" + b"\1\x40" * 32,
             b"\1" + bytes(64), b"\0\x10" + b"\x0b\x80" * 16 + b"\0\1\0\0"],
 }

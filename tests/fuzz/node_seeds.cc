@@ -91,7 +91,7 @@ void write_raft(Folder folder) {
   folder.add(raft::encode(entry));
   folder.add(raft::encode(raft::Message{{}, raft::Term{2}, raft::AppendRequest{.entries = {entry}}}));
   folder.add(raft::encode(raft::HardState{}));
-  folder.add(raft::encode(*raft::bootstrap("a").snapshot));
+  folder.add(raft::encode(raft::Snapshot{raft::LogIndex{1}, raft::Term{1}, {}, "data"}));
 }
 
 void write_catalog(Folder folder) {
@@ -124,12 +124,16 @@ void write_queues(Folder folder) {
   storage::MemoryDisk disk;
   storage::Log log(disk, {}, storage::Recovered{});
   disk.set_events(&log);
-  cluster::Replica replica(cluster::QueueId{1}, true, log);
+  storage::SegmentStore segments(disk, {});
+  if (!segments.find_files()) return;
+  cluster::Replica replica(cluster::QueueId{1}, true, log, segments);
   for (std::uint64_t i = 1; i <= 12; ++i) {
     replica.append(some_entry(i));
     replica.apply_committed(cluster::MessageIndex{i / 2});
     if (i == 10) replica.cut(cluster::MessageIndex{8});
   }
+  log.flush(replica.write());
+  disk.run_all();
   log.flush(true);
   disk.run_all();
   Bytes records;

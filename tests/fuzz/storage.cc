@@ -1,5 +1,7 @@
-// What a disk gives back: the log after a crash, and the records of a queue in it.
+// What a disk gives back: the log after a crash, segments, and the records of a queue in a log.
+#include <map>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "base/assert.h"
@@ -10,6 +12,8 @@
 #include "storage/log.h"
 #include "storage/memory_disk.h"
 #include "storage/recovery.h"
+#include "storage/segment_format.h"
+#include "storage/segment_store.h"
 
 namespace warren::fuzz {
 namespace {
@@ -115,6 +119,51 @@ void fuzz_log(ByteView input) {
   ASSERT(!more.empty() && more.back().payload == "after");
 }
 
+void fuzz_segment(ByteView input) {
+  ByteReader reader(input);
+  const storage::SegmentIdentity identity{storage::FileId{7}, storage::StreamId{3}, 11};
+  if (reader.u8() & 1) {
+    (void)storage::read_segment_index(reader.rest(), identity.file, identity.stream);
+    (void)storage::scan_segment(reader.rest(), identity.file, identity.stream);
+    (void)storage::read_segment_record(reader.rest(), storage::SegmentKey{1}, identity.seed());
+    return;
+  }
+  storage::SegmentBuilder builder(identity);
+  std::map<storage::SegmentKey, Bytes> written;
+  storage::SegmentKey key;
+  for (unsigned count = 1 + reader.u8() % 32; count > 0 && !reader.failed(); --count) {
+    key.value += 1 + reader.u8() % 4;
+    const Bytes payload(reader.u8(), static_cast<char>(count));
+    builder.add(key, payload, 5, count % 2 == 0);
+    written[key] = payload;
+  }
+  if (builder.empty()) return;
+  const storage::SegmentExtent extent = builder.finish();
+  storage::MemoryFiles files;
+  files.files[identity.file].durable = builder.take_bytes();
+  const bool is_whole = reader.rest().size() < 4;
+  damage(reader, files);
+  const ByteView bytes = files.files[identity.file].durable;
+  auto index = bytes.size() == extent.bytes
+                   ? storage::read_segment_index(bytes.substr(extent.index_at), identity.file,
+                                                 identity.stream)
+                   : std::nullopt;
+  ASSERT(!is_whole || (index && index->slots.size() == written.size()));
+  auto scanned = storage::scan_segment(bytes, identity.file, identity.stream);
+  // Whatever is found was written, and reads as it was or not at all.
+  for (const auto* found : {&index, &scanned}) {
+    if (!*found) continue;
+    for (const storage::SegmentSlot& slot : (*found)->slots) {
+      ASSERT(written.contains(slot.key));
+      if (slot.offset >= bytes.size()) continue;
+      auto payload =
+          storage::read_segment_record(bytes.substr(slot.offset), slot.key, (*found)->seed);
+      ASSERT(!payload || *payload == written[slot.key]);
+      ASSERT(payload || !is_whole);
+    }
+  }
+}
+
 void fuzz_queue(ByteView input) {
   if (auto entry = cluster::read_archive<cluster::QueueEntry>(input, "entry")) {
     Bytes once, twice;
@@ -129,7 +178,9 @@ void fuzz_queue(ByteView input) {
   storage::MemoryDisk disk;
   storage::Log log(disk, {}, storage::Recovered{});
   disk.set_events(&log);
-  cluster::Replica replica(cluster::QueueId{1}, true, log);
+  storage::SegmentStore segments(disk, {});
+  ASSERT(segments.find_files());
+  cluster::Replica replica(cluster::QueueId{1}, true, log, segments);
   ByteReader reader(input);
   for (std::uint64_t position = 1; !reader.empty(); ++position) {
     const std::uint8_t kind = reader.u8();
@@ -137,7 +188,8 @@ void fuzz_queue(ByteView input) {
     if (reader.failed()) break;
     replica.recover(storage::LogPosition{position}, kind, payload);
   }
-  replica.finish_recovery();
+  std::set<storage::FileId> wanted;
+  replica.finish_recovery(wanted);
   (void)replica.contents();
 }
 

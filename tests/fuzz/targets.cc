@@ -8,7 +8,8 @@ constexpr Target all[] = {
     {"content", fuzz_content}, {"session", fuzz_session},     {"epmd", fuzz_epmd},
     {"erlang", fuzz_erlang},   {"handshake", fuzz_handshake}, {"link", fuzz_link},
     {"raft", fuzz_raft},       {"catalog", fuzz_catalog},     {"log", fuzz_log},
-    {"queue", fuzz_queue},     {"http", fuzz_http},           {"conf", fuzz_conf},
+    {"queue", fuzz_queue},     {"segment", fuzz_segment},     {"http", fuzz_http},
+    {"conf", fuzz_conf},
 };
 
 }  // namespace

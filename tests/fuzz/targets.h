@@ -29,6 +29,7 @@ void fuzz_link(base::ByteView input);
 void fuzz_raft(base::ByteView input);
 void fuzz_catalog(base::ByteView input);
 void fuzz_log(base::ByteView input);
+void fuzz_segment(base::ByteView input);
 void fuzz_queue(base::ByteView input);
 void fuzz_http(base::ByteView input);
 void fuzz_conf(base::ByteView input);
