@@ -3,7 +3,7 @@ JOBS ?= $(shell nproc)
 RELEASE := build/release
 ASAN := build/asan
 
-.PHONY: build run cluster test unit journeys sanitized bench setup clean
+.PHONY: build run cluster test unit journeys sanitized bench differential fuzz setup clean
 
 build: setup
 	@cmake --preset release > build-configure.log 2>&1 || (cat build-configure.log; exit 1)
@@ -35,6 +35,18 @@ bench: build
 sanitized:
 	@cmake --preset asan > /dev/null
 	@cmake --build $(ASAN) -j $(JOBS) --target warren_cli_commands
+
+# Records RabbitMQ's answers anew, then shows every difference between Warren and it.
+differential: build
+	@tools/setup differential
+	@/usr/bin/python3 tests/differential/run.py --broker rabbitmq --record
+	@/usr/bin/python3 tests/differential/run.py --all
+
+# Looks for inputs that break a decoder; FUZZ_S seconds for each.
+FUZZ_S ?= 60
+fuzz:
+	@tools/setup fuzz
+	@tools/fuzz $(FUZZ_S)
 
 clean:
 	rm -rf build

@@ -14,6 +14,13 @@ if(WARREN_SANITIZE)
   add_link_options(-fsanitize=address,undefined)
 endif()
 
+option(WARREN_FUZZ "Build the fuzzer instead of the replay of its corpora; takes clang" OFF)
+if(WARREN_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+                      -fno-omit-frame-pointer -Wno-error)
+  add_link_options(-fsanitize=address,undefined)
+endif()
+
 find_program(WARREN_CCACHE ccache)
 if(WARREN_CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${WARREN_CCACHE})
