@@ -16,4 +16,9 @@ base::Result<> check_login(const catalog::Catalog& catalog, std::string_view use
                            std::string_view password, bool peer_is_loopback,
                            std::span<const std::string> loopback_users);
 
+/// The same for a user whom something else than a password has proven.
+base::Result<> check_known_user(const catalog::Catalog& catalog, std::string_view user,
+                                bool peer_is_loopback,
+                                std::span<const std::string> loopback_users);
+
 }  // namespace warren::broker

@@ -10,12 +10,21 @@
 
 namespace warren::net {
 
+/// What a listener's connections get from the system.
+struct SocketOptions {
+  int backlog = 128;
+  bool no_delay = true;
+  bool keep_alive = false;
+  int send_buffer = 0;  ///< bytes; 0: the system's choice
+  int receive_buffer = 0;
+};
+
 struct ListenOptions {
   /// A numeric address, or empty: all addresses, IPv6 and IPv4 by one socket where the system
   /// has both, else IPv4 only.
   std::string address;
   std::uint16_t port = 0;  ///< 0: any free port
-  int backlog = 128;
+  SocketOptions socket = {};
 };
 
 /// Accepts connections (SO_REUSEADDR). When the process is out of file descriptors it rests for
@@ -33,6 +42,8 @@ class Listener {
   Listener& operator=(const Listener&) = delete;
 
   const Endpoint& local() const;
+  /// While false, those who connect wait in the system's queue.
+  void set_accepting(bool accepting);
 
  private:
   class Impl;

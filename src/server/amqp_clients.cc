@@ -80,7 +80,7 @@ AmqpClients::AmqpClients(net::Shard& shard, cluster::Node& node, const Configura
 AmqpClients::~AmqpClients() = default;
 
 base::Result<> AmqpClients::listen(const ListenAddress& address) {
-  TRY_ASSIGN(auto listener, net::Listener::open(shard_, {address.address, address.port, 128},
+  TRY_ASSIGN(auto listener, net::Listener::open(shard_, {address.address, address.port},
                                                 [this](auto stream) { adopt(std::move(stream)); }));
   listeners_.push_back(std::move(listener));
   return {};

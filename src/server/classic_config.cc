@@ -42,15 +42,23 @@ base::Result<ListenAddress> listen_address(std::string_view key, const Term& val
   return address;
 }
 
-base::Result<> set_listeners(const Term& value, Configuration& configuration) {
+base::Result<std::vector<ListenAddress>> listen_addresses(std::string_view key,
+                                                          const Term& value) {
   const auto* items = value.items();
-  if (!items) return malformed("tcp_listeners", value);
+  if (!items) return malformed(key, value);
   std::vector<ListenAddress> addresses;
   for (const Term& item : *items) {
-    TRY_ASSIGN(auto address, listen_address("tcp_listeners", item));
+    TRY_ASSIGN(auto address, listen_address(key, item));
     addresses.push_back(std::move(address));
   }
-  configuration.amqp_listeners = std::move(addresses);
+  return addresses;
+}
+base::Result<> set_listeners(const Term& value, Configuration& configuration) {
+  TRY_ASSIGN(configuration.amqp_listeners, listen_addresses("tcp_listeners", value));
+  return {};
+}
+base::Result<> set_tls_listeners(const Term& value, Configuration& configuration) {
+  TRY_ASSIGN(configuration.listeners.amqp_tls, listen_addresses("ssl_listeners", value));
   return {};
 }
 
@@ -94,6 +102,7 @@ base::Result<> set_text(std::string_view key, const Term& value, std::string& to
 base::Result<> apply_rabbit(const std::string& key, const Term& value,
                             Configuration& configuration) {
   if (key == "tcp_listeners") return set_listeners(value, configuration);
+  if (key == "ssl_listeners") return set_tls_listeners(value, configuration);
   if (key == "loopback_users") return set_loopback_users(value, configuration);
   if (key == "vm_memory_high_watermark") return set_watermark(value, configuration);
   if (key == "default_user") return set_text(key, value, configuration.default_user);
@@ -117,22 +126,34 @@ base::Result<> apply_rabbit(const std::string& key, const Term& value,
     TRY_ASSIGN(auto ms, number(key, value, 86400000));
     configuration.wait_for_members_ms = static_cast<std::uint32_t>(ms);
   } else {
-    configuration.unused_keys.push_back("rabbit." + key);
+    auto is_of_listeners = set_listener_term(key, value, configuration.listeners);
+    if (!is_of_listeners)
+      return base::fail(is_of_listeners.error().code, key + ": " + is_of_listeners.error().text);
+    if (!*is_of_listeners) configuration.unused_keys.push_back("rabbit." + key);
   }
   return {};
 }
 
 base::Result<> apply_management(const std::string& key, const Term& value,
                                 Configuration& configuration) {
-  if (key != "listener" && key != "tcp_config") {
+  if (key != "listener" && key != "tcp_config" && key != "ssl_config") {
     configuration.unused_keys.push_back("rabbitmq_management." + key);
     return {};
   }
+  ListenerConfig& listeners = configuration.listeners;
+  const Term* ssl = codec::erlang::find_pair(value, "ssl");
+  const bool is_tls = key == "ssl_config" || (ssl && ssl->is_atom("true"));
+  if (is_tls) listeners.management_tls = {{{}, 15671}};
+  if (!is_tls) listeners.has_management_tcp = true;
+  ListenAddress& address =
+      is_tls ? listeners.management_tls.front() : configuration.management;
   if (const Term* found = codec::erlang::find_pair(value, "port")) {
-    TRY_ASSIGN(configuration.management.port, port("rabbitmq_management listener port", *found));
+    TRY_ASSIGN(address.port, port("rabbitmq_management listener port", *found));
   }
   if (const Term* found = codec::erlang::find_pair(value, "ip"); found && found->text())
-    configuration.management.address = *found->text() == "::" ? "" : *found->text();
+    address.address = *found->text() == "::" ? "" : *found->text();
+  const Term* options = key == "ssl_config" ? &value : codec::erlang::find_pair(value, "ssl_opts");
+  if (is_tls && options) TRY(set_tls_options(*options, listeners.management_tls_options));
   return {};
 }
 

@@ -39,6 +39,7 @@ base::Result<> set_dist_port(Configuration& configuration, std::string_view valu
 base::Result<> set_management_port(Configuration& configuration, std::string_view value) {
   TRY_ASSIGN(auto number, parse_number(value, 1, 65535));
   configuration.management.port = static_cast<std::uint16_t>(number);
+  configuration.listeners.has_management_tcp = true;
   return {};
 }
 base::Result<> set_management_address(Configuration& configuration, std::string_view value) {
@@ -137,7 +138,6 @@ constexpr std::string_view unused[] = {
     "auth_cache.",
     "auth_http.",
     "auth_ldap.",
-    "auth_mechanisms.",
     "auth_oauth2.",
     "background_gc_",
     "channel_max_per_node",
@@ -150,7 +150,6 @@ constexpr std::string_view unused[] = {
     "cluster_queue_limit",
     "cluster_tags.",
     "collect_statistics",
-    "connection_max",
     "consumer_",
     "credential_validator.",
     "default_limits.",
@@ -169,13 +168,11 @@ constexpr std::string_view unused[] = {
     "initial_frame_max",
     "kernel.",
     "link_max_per_session",
-    "listeners.ssl",
     "load_definitions",
     "log.",
     "management.",
     "management_agent.",
     "max_channels_per_connection",
-    "max_connections",
     "message_interceptors.",
     "message_store_shutdown_timeout",
     "metadata_store.",
@@ -190,14 +187,12 @@ constexpr std::string_view unused[] = {
     "password_hashing_module",
     "product.",
     "prometheus.",
-    "proxy_protocol",
     "queue_index_",
     "queue_leader_locator",
     "queue_master_locator",
     "queue_types.",
     "quorum_",
     "raft.",
-    "ranch_connection_max",
     "reverse_dns_lookups",
     "runtime_parameters.",
     "session_max_per_connection",
@@ -232,6 +227,12 @@ base::Result<> apply_conf_key(std::string_view key, std::string_view value,
     configuration.amqp_listeners->push_back(std::move(address));
     return {};
   }
+  if (key.starts_with("auth_mechanisms.")) {
+    configuration.listeners.auth_mechanisms.emplace_back(value);
+    return {};
+  }
+  TRY_ASSIGN(bool is_of_listeners, set_listener_option(key, value, configuration.listeners));
+  if (is_of_listeners) return {};
   if (key.starts_with("loopback_users.")) {
     TRY_ASSIGN(bool is_listed, parse_bool(value));
     std::string user(key.substr(15));
@@ -257,8 +258,10 @@ base::Result<> apply_conf_key(std::string_view key, std::string_view value,
 base::Result<> read_conf(std::string_view text, std::string_view file_name,
                          Configuration& configuration) {
   std::size_t number = 0;
-  // Listeners of one file replace those of a file before it, and add up within the file.
+  // Lists of one file replace those of a file before it, and add up within the file.
   auto earlier = std::exchange(configuration.amqp_listeners, std::nullopt);
+  auto earlier_tls = std::exchange(configuration.listeners.amqp_tls, {});
+  auto earlier_mechanisms = std::exchange(configuration.listeners.auth_mechanisms, {});
   while (!text.empty()) {
     std::string_view line = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(line.size() + 1, text.size()));
@@ -282,6 +285,9 @@ base::Result<> read_conf(std::string_view text, std::string_view file_name,
       return failed(fmt::format("{}: {}", key, applied.error().text));
   }
   if (!configuration.amqp_listeners) configuration.amqp_listeners = std::move(earlier);
+  ListenerConfig& listeners = configuration.listeners;
+  if (listeners.amqp_tls.empty()) listeners.amqp_tls = std::move(earlier_tls);
+  if (listeners.auth_mechanisms.empty()) listeners.auth_mechanisms = std::move(earlier_mechanisms);
   return {};
 }
 

@@ -12,20 +12,16 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "codec/erlang_args.h"
+#include "server/listener_config.h"
 
 namespace warren::server {
-
-struct ListenAddress {
-  std::string address;  ///< empty: all
-  std::uint16_t port = 0;
-  bool operator==(const ListenAddress&) const = default;
-};
 
 /// What rabbitmq.conf, rabbitmq.config and start arguments say. Later sources win.
 struct Configuration {
   /// Empty optional: the default port on all addresses. An empty list: none.
   std::optional<std::vector<ListenAddress>> amqp_listeners;
   ListenAddress management{{}, 15672};
+  ListenerConfig listeners;
   std::optional<std::uint16_t> dist_port;
   std::set<std::string, std::less<>> loopback_users = {"guest"};
 

@@ -81,6 +81,96 @@ TEST_CASE("nonsense is refused with its line") {
   CHECK(refusal("log.console = maybe").find("true or false") != std::string::npos);
 }
 
+TEST_CASE("listeners with TLS, and what all listeners ask for") {
+  auto configuration = read(
+      "listeners.ssl.default = 5671\n"
+      "listeners.ssl.local = ::1:5670\n"
+      "listeners.tcp.all = :::5672\n"
+      "ssl_options.cacertfile = /etc/ca.pem\n"
+      "ssl_options.certfile = /etc/server.pem\n"
+      "ssl_options.keyfile = /etc/server.key\n"
+      "ssl_options.password = secret\n"
+      "ssl_options.verify = verify_peer\n"
+      "ssl_options.fail_if_no_peer_cert = true\n"
+      "ssl_options.depth = 2\n"
+      "ssl_options.versions.1 = tlsv1.3\n"
+      "ssl_options.versions.2 = tlsv1.2\n"
+      "ssl_options.ciphers.1 = TLS_AES_128_GCM_SHA256\n"
+      "ssl_options.honor_cipher_order = true\n"
+      "ssl_options.secure_renegotiate = true\n"
+      "ssl_handshake_timeout = 7000\n"
+      "ssl_cert_login_from = subject_alternative_name\n"
+      "ssl_cert_login_san_type = email\n"
+      "ssl_cert_login_san_index = 1\n"
+      "auth_mechanisms.1 = EXTERNAL\n"
+      "proxy_protocol = true\n"
+      "connection_max = 100\n"
+      "tcp_listen_options.backlog = 4096\n"
+      "tcp_listen_options.nodelay = false\n"
+      "tcp_listen_options.sndbuf = 196608\n"
+      "tcp_listen_options.exit_on_close = false\n"
+      "num_acceptors.ssl = 20\n"
+      "management.ssl.port = 15671\n"
+      "management.ssl.certfile = /etc/http.pem\n");
+  const ListenerConfig& listeners = configuration.listeners;
+  CHECK(listeners.amqp_tls == std::vector<ListenAddress>{{"", 5671}, {"::1", 5670}});
+  CHECK(*configuration.amqp_listeners == std::vector<ListenAddress>{{"", 5672}});
+  CHECK(listeners.tls.ca_file == "/etc/ca.pem");
+  CHECK(listeners.tls.certificate_file == "/etc/server.pem");
+  CHECK(listeners.tls.key_file == "/etc/server.key");
+  CHECK(listeners.tls.password == "secret");
+  CHECK(listeners.tls.verify_peer);
+  CHECK(listeners.tls.fail_if_no_peer_cert);
+  CHECK(listeners.tls.honor_cipher_order);
+  CHECK(listeners.tls.depth == 2);
+  CHECK(listeners.tls.versions == std::vector<std::string>{"tlsv1.3", "tlsv1.2"});
+  CHECK(listeners.tls.ciphers == std::vector<std::string>{"TLS_AES_128_GCM_SHA256"});
+  CHECK(listeners.tls_handshake_timeout_ms == 7000);
+  CHECK(listeners.certificate_login.from == CertificateLogin::From::subject_alternative_name);
+  CHECK(listeners.certificate_login.san_type == net::Certificate::NameType::email);
+  CHECK(listeners.certificate_login.san_index == 1);
+  CHECK(listeners.auth_mechanisms == std::vector<std::string>{"EXTERNAL"});
+  CHECK(listeners.proxy_protocol);
+  CHECK(listeners.connection_max == 100);
+  CHECK(listeners.socket.backlog == 4096);
+  CHECK(!listeners.socket.no_delay);
+  CHECK(listeners.socket.send_buffer == 196608);
+  CHECK(listeners.management_tls == std::vector<ListenAddress>{{"", 15671}});
+  CHECK(!listeners.has_management_tcp);
+  CHECK(listeners.tls_of_management().certificate_file == "/etc/http.pem");
+  CHECK(refusal("ssl_options.verify = perhaps") ==
+        "rabbitmq.conf, line 1: ssl_options.verify: 'perhaps' is not verify_peer or verify_none");
+}
+
+TEST_CASE("TLS in the classic configuration file") {
+  Configuration configuration;
+  auto result = read_classic_config(
+      "[{rabbit, [{ssl_listeners, [5671]}, {ssl_cert_login_from, common_name},\n"
+      "  {ssl_options, [{cacertfile, \"/ca\"}, {certfile, \"/cert\"}, {keyfile, \"/key\"},\n"
+      "    {verify, verify_peer}, {fail_if_no_peer_cert, false}, {depth, 3},\n"
+      "    {versions, ['tlsv1.2']}]},\n"
+      "  {auth_mechanisms, ['PLAIN', 'EXTERNAL']},\n"
+      "  {tcp_listen_options, [{backlog, 256}, {nodelay, true}, {linger, {true, 0}}]},\n"
+      "  {connection_max, infinity}, {proxy_protocol, true}]},\n"
+      " {rabbitmq_management, [{listener, [{port, 15999}, {ssl, true},\n"
+      "    {ssl_opts, [{certfile, \"/http\"}]}]}]}].\n",
+      "rabbitmq.config", configuration);
+  REQUIRE_MESSAGE(result, result.error().text);
+  const ListenerConfig& listeners = configuration.listeners;
+  CHECK(listeners.amqp_tls == std::vector<ListenAddress>{{"", 5671}});
+  CHECK(listeners.certificate_login.from == CertificateLogin::From::common_name);
+  CHECK(listeners.tls.ca_file == "/ca");
+  CHECK(listeners.tls.verify_peer);
+  CHECK(listeners.tls.depth == 3);
+  CHECK(listeners.tls.versions == std::vector<std::string>{"tlsv1.2"});
+  CHECK(listeners.auth_mechanisms == std::vector<std::string>{"PLAIN", "EXTERNAL"});
+  CHECK(listeners.socket.backlog == 256);
+  CHECK(listeners.proxy_protocol);
+  CHECK(listeners.management_tls == std::vector<ListenAddress>{{"", 15999}});
+  CHECK(listeners.management_tls_options.certificate_file == "/http");
+  CHECK(configuration.unused_keys.empty());
+}
+
 TEST_CASE("the classic configuration file is read too") {
   Configuration configuration;
   auto result = read_classic_config(

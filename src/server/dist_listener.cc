@@ -13,7 +13,7 @@ base::Result<std::unique_ptr<DistListener>> DistListener::open(net::Shard& shard
   if (dist->options_.listen.address.empty() || local.address == "127.0.0.1") return dist;
   // Nodes and commands of this machine call on the loopback. Another node may have that port
   // there, with another address of its own.
-  auto loopback = net::Listener::open(shard, {"127.0.0.1", local.port, 128}, greet);
+  auto loopback = net::Listener::open(shard, {"127.0.0.1", local.port}, greet);
   if (loopback)
     dist->loopback_listener_ = std::move(*loopback);
   else

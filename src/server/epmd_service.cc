@@ -31,7 +31,7 @@ class EpmdService {
 
   base::Result<> listen(const std::string& address) {
     TRY_ASSIGN(auto listener,
-               net::Listener::open(shard_, {address, port_, 128},
+               net::Listener::open(shard_, {address, port_},
                                    [this](auto stream) { adopt(std::move(stream)); }));
     listeners_.push_back(std::move(listener));
     return {};

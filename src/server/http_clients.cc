@@ -42,7 +42,7 @@ HttpClients::HttpClients(net::Shard& shard, management::HttpHandler handler)
 HttpClients::~HttpClients() = default;
 
 base::Result<> HttpClients::listen(const std::string& address, std::uint16_t port) {
-  TRY_ASSIGN(listener_, net::Listener::open(shard_, {address, port, 128},
+  TRY_ASSIGN(listener_, net::Listener::open(shard_, {address, port},
                                             [this](auto stream) { adopt(std::move(stream)); }));
   return {};
 }

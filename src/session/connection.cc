@@ -14,7 +14,8 @@ using namespace codec::amqp091;
 namespace {
 
 std::string endpoint_text(const std::string& host, std::uint16_t port) {
-  return fmt::format("{}:{}", host, port);
+  const bool is_v6 = host.find(':') != std::string::npos;
+  return is_v6 ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
 }
 
 std::string connection_name(const PeerInfo& peer) {
@@ -41,7 +42,9 @@ Connection::Connection(Environment& environment, PeerInfo peer, catalog::Connect
   info_.connected_at = now;
 }
 
-Connection::~Connection() = default;
+Connection::~Connection() {
+  if (is_admitted_) --talk_.environment.open_connections;
+}
 
 void Connection::feed(base::ByteView bytes, base::Time now) {
   now_ = now;

@@ -76,6 +76,8 @@ class Connection {
   CloseStyle wants_close() const { return close_style_; }
   /// Nothing is under way any more; the owner may destroy it.
   bool is_finished() const;
+  /// The peer has been let in: from connection.open on.
+  bool is_admitted() const { return is_admitted_; }
 
   ConnectionInfo info() const;
   /// In order of their numbers.
@@ -113,6 +115,7 @@ class Connection {
   void leave_channel();
   void open_channel(const codec::amqp091::Frame& frame);
   void send_start(codec::amqp091::ProtocolVersion version);
+  base::Result<std::string> log_in_by_certificate() const;
   void refuse_login(std::string_view mechanism, std::string_view why);
 
   void fail(const Failure& failure);
@@ -132,6 +135,7 @@ class Connection {
   Alarm alarm_ = Alarm::none;
   std::string alarm_reason_;
   CloseStyle close_style_ = CloseStyle::none;
+  bool is_admitted_ = false;
   base::Time now_;
   base::Time state_deadline_ = base::never;
   base::Time next_send_check_ = base::never;

@@ -313,3 +313,51 @@ TEST_CASE("no first bytes can break a connection") {
     CHECK(stage.survivors().empty());
   }
 }
+
+TEST_CASE("a certificate is as good as a password where EXTERNAL is offered") {
+  Stage stage;
+  stage.environment().mechanisms = {"EXTERNAL", "PLAIN"};
+  auto greet = [&](const std::string& name, bool is_tls, const std::string& user) {
+    session::amqp091::PeerInfo peer{"127.0.0.1", 40000, "127.0.0.1", 5671, true, nullptr};
+    auto tls = std::make_shared<session::amqp091::TlsPeer>();
+    tls->has_certificate = !user.empty();
+    tls->certificate_user = user;
+    if (is_tls) peer.tls = std::move(tls);
+    stage.arrive(name, std::move(peer));
+    stage.send(codec::amqp091::protocol_header);
+    return stage.turn().front();
+  };
+  const char* start_ok =
+      "0 connection.start-ok client_properties={capabilities:F:{authentication_failure_close:"
+      "t:true}} mechanism=EXTERNAL response=\"\" locale=en_US";
+  CHECK(greet("a", true, "guest").find("\"EXTERNAL PLAIN\"") != std::string::npos);
+  CHECK(say(stage, start_ok).front().find("connection.tune") != std::string::npos);
+  CHECK(stage.connection().info().auth_mechanism == "EXTERNAL");
+  for (const char* stranger : {"", "nobody"}) {
+    greet("b", true, stranger);
+    CHECK(say(stage, start_ok).front().find("ACCESS_REFUSED - Login was refused using "
+                                            "authentication mechanism EXTERNAL.") !=
+          std::string::npos);
+  }
+  CHECK(greet("c", false, "guest").find("mechanisms=PLAIN") != std::string::npos);
+  CHECK(say(stage, start_ok) == Lines{"NOT READING"});
+}
+
+TEST_CASE("a node has room for so many connections") {
+  Stage stage;
+  stage.environment().limits.connection_max = 1;
+  stage.connect("a");
+  stage.arrive("b");
+  stage.send(codec::amqp091::protocol_header);
+  say(stage, "0 connection.start-ok mechanism=PLAIN response=\"\\0guest\\0guest\" locale=en_US");
+  say(stage, "0 connection.tune-ok channel_max=2047 frame_max=131072 heartbeat=0");
+  CHECK(say(stage, "0 connection.open virtual_host=/") ==
+        Lines{"0 connection.close code=530 text=\"NOT_ALLOWED - connection refused: node connection "
+              "limit (1) is reached\" class=10 method=40"});
+}
+
+TEST_CASE("addresses of IPv6 stand in brackets") {
+  Stage stage;
+  stage.arrive("a", session::amqp091::PeerInfo{"2001:db8::1", 5555, "::1", 5672, false, nullptr});
+  CHECK(stage.connection().info().name == "[2001:db8::1]:5555 -> [::1]:5672");
+}

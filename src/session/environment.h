@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,8 @@ struct Limits {
   std::uint32_t frame_max = 131072;  ///< 0: what the client asks for
   std::uint16_t heartbeat_s = 60;
   std::uint64_t max_message_size = 134217728;
+  /// Connections that may be open at a time; 0: no limit.
+  std::uint32_t connection_max = 0;
   /// From the connection's first moment to connection.open.
   base::Duration handshake_timeout = std::chrono::seconds(10);
   /// How long a client that we don't trust waits for its connection to be reset.
@@ -51,12 +54,29 @@ struct Environment {
   Limits limits = {};
   /// Users who may log in only from this machine.
   std::vector<std::string> loopback_users = {"guest"};
+  /// In the order of the offer. EXTERNAL is offered only to clients over TLS.
+  std::vector<std::string> mechanisms = {"PLAIN", "AMQPLAIN"};
   /// Clients judge by these two what the server can do.
   std::string product = "RabbitMQ";
   std::string version = "3.10.8";
   std::string platform = "Warren";
   std::string copyright = "Copyright (c) the authors of Warren";
   std::string information = "Warren, a broker for clients of RabbitMQ";
+  /// Kept by the connections themselves: how many are open.
+  std::uint32_t open_connections = 0;
+};
+
+/// What TLS tells of a client; texts as in the listings' columns.
+struct TlsPeer {
+  std::string ssl_protocol;
+  std::string ssl_key_exchange;
+  std::string ssl_cipher;
+  std::string ssl_hash;
+  bool has_certificate = false;
+  std::string peer_cert_subject;
+  std::string peer_cert_issuer;
+  std::string peer_cert_validity;
+  std::string certificate_user;  ///< whom the certificate names; empty: nobody
 };
 
 struct PeerInfo {
@@ -65,6 +85,7 @@ struct PeerInfo {
   std::string local_host;
   std::uint16_t local_port = 0;
   bool is_loopback = false;
+  std::shared_ptr<const TlsPeer> tls;  ///< null: no TLS
 };
 
 }  // namespace warren::session::amqp091

@@ -66,7 +66,7 @@ void Connection::send_start(ProtocolVersion version) {
   encode_method(talk_.output.text(), 0,
                 ConnectionStart{version.major, version.minor,
                                 server_properties(talk_.environment, version),
-                                std::string(mechanisms), "en_US"});
+                                offered_mechanisms(talk_.environment, info_.peer), "en_US"});
 }
 
 void Connection::on_control_frame(const Frame& frame) {
@@ -104,19 +104,36 @@ void Connection::on_start_ok(const ConnectionStartOk& start_ok) {
   if (const base::FieldValue* given = properties.find("connection_name"))
     if (const auto* text = given->as<std::string>()) info_.user_provided_name = *text;
 
-  const auto credentials = read_credentials(start_ok.mechanism, start_ok.response);
-  if (!credentials) return fail_handshake(credentials.error().text);
   const Environment& environment = talk_.environment;
-  if (auto allowed = broker::check_login(environment.gateway.catalog(), credentials->user,
-                                         credentials->password, info_.peer.is_loopback,
-                                         environment.loopback_users);
-      !allowed)
-    return refuse_login(start_ok.mechanism, allowed.error().text);
-  talk_.user = credentials->user;
+  if (!is_offered(start_ok.mechanism, environment, info_.peer))
+    return fail_handshake(
+        fmt::format("unknown authentication mechanism '{}'", start_ok.mechanism));
+  if (start_ok.mechanism == external_mechanism) {
+    const auto user = log_in_by_certificate();
+    if (!user) return refuse_login(start_ok.mechanism, user.error().text);
+    talk_.user = *user;
+  } else {
+    const auto credentials = read_credentials(start_ok.mechanism, start_ok.response);
+    if (!credentials) return fail_handshake(credentials.error().text);
+    if (auto allowed = broker::check_login(environment.gateway.catalog(), credentials->user,
+                                           credentials->password, info_.peer.is_loopback,
+                                           environment.loopback_users);
+        !allowed)
+      return refuse_login(start_ok.mechanism, allowed.error().text);
+    talk_.user = credentials->user;
+  }
   state_ = State::tuning;
   const Limits& limits = environment.limits;
   encode_method(talk_.output.text(), 0,
                 ConnectionTune{limits.channel_max, limits.frame_max, limits.heartbeat_s});
+}
+
+base::Result<std::string> Connection::log_in_by_certificate() const {
+  const Environment& environment = talk_.environment;
+  TRY_ASSIGN(std::string user, certificate_user(info_.peer));
+  TRY(broker::check_known_user(environment.gateway.catalog(), user, info_.peer.is_loopback,
+                               environment.loopback_users));
+  return user;
 }
 
 void Connection::refuse_login(std::string_view mechanism, std::string_view why) {
@@ -151,6 +168,12 @@ void Connection::on_tune_ok(const ConnectionTuneOk& tune_ok) {
 }
 
 void Connection::on_open(const ConnectionOpen& open) {
+  Environment& environment = talk_.environment;
+  const std::uint32_t most = environment.limits.connection_max;
+  if (most != 0 && environment.open_connections >= most)
+    return fail({ReplyCode::not_allowed,
+                 fmt::format("connection refused: node connection limit ({}) is reached", most),
+                 ConnectionOpen::ids, false});
   if (auto allowed = talk_.environment.authorizer.check_vhost(talk_.user, open.virtual_host);
       !allowed) {
     base::log_error("connection {}: {}", talk_.name, allowed.error().text);
@@ -158,6 +181,8 @@ void Connection::on_open(const ConnectionOpen& open) {
   }
   talk_.vhost = open.virtual_host;
   state_ = State::running;
+  is_admitted_ = true;
+  ++environment.open_connections;
   state_deadline_ = base::never;
   encode_method(talk_.output.text(), 0, ConnectionOpenOk{});
   base::log_info("connection {} opened by user '{}' in vhost '{}'", talk_.name, talk_.user,

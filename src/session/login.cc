@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/field_value.h"
 
 namespace warren::session::amqp091 {
@@ -35,6 +37,30 @@ base::Result<Credentials> read_credentials(std::string_view mechanism, base::Byt
   if (mechanism == "AMQPLAIN") return read_amqplain(response);
   return base::fail(base::ErrorCode::invalid_argument,
                     fmt::format("unknown authentication mechanism '{}'", mechanism));
+}
+
+base::Result<std::string> certificate_user(const PeerInfo& peer) {
+  if (!peer.tls || !peer.tls->has_certificate)
+    return base::fail(base::ErrorCode::access_refused,
+                      "connection peer presented no TLS (x.509) certificate");
+  if (peer.tls->certificate_user.empty())
+    return base::fail(base::ErrorCode::access_refused, "no name found");
+  return peer.tls->certificate_user;
+}
+
+std::string offered_mechanisms(const Environment& environment, const PeerInfo& peer) {
+  std::string offer;
+  for (const std::string& mechanism : environment.mechanisms) {
+    if (!is_offered(mechanism, environment, peer)) continue;
+    if (!offer.empty()) offer += ' ';
+    offer += mechanism;
+  }
+  return offer;
+}
+
+bool is_offered(std::string_view mechanism, const Environment& environment, const PeerInfo& peer) {
+  if (mechanism == external_mechanism && !peer.tls) return false;
+  return std::ranges::find(environment.mechanisms, mechanism) != environment.mechanisms.end();
 }
 
 }  // namespace warren::session::amqp091

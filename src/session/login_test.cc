@@ -45,3 +45,22 @@ TEST_CASE("other mechanisms") {
   CHECK_FALSE(read_credentials("EXTERNAL", ""));
   CHECK_FALSE(read_credentials("plain", octets("\0joe\0pass", 9)));
 }
+
+TEST_CASE("EXTERNAL takes the name from the certificate") {
+  session::amqp091::PeerInfo peer;
+  auto text = [&peer] {
+    auto user = session::amqp091::certificate_user(peer);
+    return user ? *user : user.error().text;
+  };
+  CHECK(text() == "connection peer presented no TLS (x.509) certificate");
+  session::amqp091::TlsPeer tls;
+  auto with = [&] { peer.tls = std::make_shared<session::amqp091::TlsPeer>(tls); };
+  with();
+  CHECK(text() == "connection peer presented no TLS (x.509) certificate");
+  tls.has_certificate = true;
+  with();
+  CHECK(text() == "no name found");
+  tls.certificate_user = "CN=joe";
+  with();
+  CHECK(text() == "CN=joe");
+}

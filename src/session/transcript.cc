@@ -47,8 +47,11 @@ Stage::Stage()
                    }} {}
 
 void Stage::arrive(const std::string& name, bool is_loopback) {
-  amqp091::PeerInfo peer{is_loopback ? "127.0.0.1" : "10.0.0.1", 40000, "127.0.0.1", 5672,
-                         is_loopback};
+  arrive(name, amqp091::PeerInfo{is_loopback ? "127.0.0.1" : "10.0.0.1", 40000, "127.0.0.1", 5672,
+                                 is_loopback, nullptr});
+}
+
+void Stage::arrive(const std::string& name, amqp091::PeerInfo peer) {
   Actor actor;
   actor.connection = std::make_unique<Connection>(environment_, std::move(peer),
                                                   catalog::ConnectionId{++last_id_}, now_);

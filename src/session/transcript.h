@@ -26,6 +26,7 @@ class Stage {
 
   /// A connection that has said nothing yet; it becomes the current one.
   void arrive(const std::string& name, bool is_loopback = true);
+  void arrive(const std::string& name, amqp091::PeerInfo peer);
   /// A connection after its handshake.
   void connect(const std::string& name, std::string_view client_properties = "",
                std::string_view user = "guest", std::string_view vhost = "/");
