@@ -1,6 +1,7 @@
 #include "cli/plugin_list.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -56,6 +57,12 @@ std::string plugin_list_text(const PluginView& view, const PluginListOptions& op
     for (std::string_view name : names) out += fmt::format("{}\n", name);
     return out;
   }
+  std::vector<std::string_view> missing;
+  for (const std::string& name : view.explicitly)
+    if (!management::is_known_plugin(name)) missing.push_back(name);
+  if (!missing.empty())
+    out += fmt::format("WARNING - plugins currently enabled but missing: {}\n\n",
+                       fmt::join(missing, ", "));
   out += " Configured: E = explicitly enabled; e = implicitly enabled\n";
   out += view.node_answers
              ? fmt::format(" | Status: * = running on {}\n", node)

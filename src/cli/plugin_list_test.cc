@@ -34,6 +34,10 @@ TEST_CASE("the list marks what is enabled and what runs") {
         "[E*] rabbitmq_management       3.10.8\n"
         "[e*] rabbitmq_management_agent 3.10.8\n"
         "[e*] rabbitmq_web_dispatch     3.10.8\n");
+  PluginView with_unknown = with_management();
+  with_unknown.explicitly.push_back("nonsense_plugin");
+  CHECK(plugin_list_text(with_unknown, options, "rabbit1@vm")
+            .starts_with("WARNING - plugins currently enabled but missing: nonsense_plugin\n\n "));
   options.only_explicit = options.minimal = true;
   CHECK(plugin_list_text(with_management(), options, "rabbit1@vm") == "rabbitmq_management\n");
 }

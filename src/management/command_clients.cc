@@ -22,7 +22,6 @@ Json plain_cell(const JsonObject& object, std::string_view column) {
 Json connection_cell(const CommandCall& call, const catalog::NodeName& node,
                      const JsonObject& connection, std::string_view column) {
   if (column == "pid") return node_pid(call.catalog(), node, member_unsigned(connection, "id"));
-  if (column == "ssl") return false;
   if (column == "state") return atom_cell(member_text(connection, "state"));
   if (column == "client_properties")
     return JsonObject{{"table", plain_cell(connection, "typed_client_properties")}};

@@ -31,7 +31,10 @@ JsonObject connection_json(const NodeReport& report, const JsonObject& connectio
   object["node"] = text_json(report.node);
   object["recv_oct_details"] = no_rate();
   object["send_oct_details"] = no_rate();
-  object["ssl"] = false;
+  // Here what TLS does not tell is null.
+  for (const char* name : {"ssl_protocol", "ssl_key_exchange", "ssl_cipher", "ssl_hash",
+                           "peer_cert_subject", "peer_cert_issuer", "peer_cert_validity"})
+    if (Json& value = object[name]; value == "") value = nullptr;
   object["type"] = "network";
   object["user_who_performed_action"] = object["user"];
   return object;

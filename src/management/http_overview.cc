@@ -72,7 +72,7 @@ JsonArray listeners_json(const std::vector<NodeReport>& reports) {
 JsonArray contexts_json(const std::vector<NodeReport>& reports) {
   JsonArray list;
   for_each_listener(reports, [&](const NodeReport& report, const JsonObject& listener) {
-    if (member_text(listener, "protocol") != "http") return;
+    if (!member_text(listener, "protocol").starts_with("http")) return;
     list.push_back(
         JsonObject{{"ssl_opts", JsonArray{}},
                    {"node", text_json(report.node)},

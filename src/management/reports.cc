@@ -37,8 +37,22 @@ JsonArray queues_json(Operations& operations, bool with_consumers) {
   return list;
 }
 
+/// What TLS adds; empty texts where there is none, as listings show it.
+void add_tls(JsonObject& object, const session::amqp091::TlsPeer* tls) {
+  static const session::amqp091::TlsPeer none;
+  object["ssl"] = tls != nullptr;
+  if (!tls) tls = &none;
+  object["ssl_protocol"] = text_json(tls->ssl_protocol);
+  object["ssl_key_exchange"] = text_json(tls->ssl_key_exchange);
+  object["ssl_cipher"] = text_json(tls->ssl_cipher);
+  object["ssl_hash"] = text_json(tls->ssl_hash);
+  object["peer_cert_subject"] = text_json(tls->peer_cert_subject);
+  object["peer_cert_issuer"] = text_json(tls->peer_cert_issuer);
+  object["peer_cert_validity"] = text_json(tls->peer_cert_validity);
+}
+
 JsonObject connection_json(const ConnectionInfo& connection, std::int64_t connected_at_ms) {
-  return {{"id", connection.id.value},
+  JsonObject object{{"id", connection.id.value},
           {"name", text_json(connection.name)},
           {"user_provided_name", text_json(connection.user_provided_name)},
           {"host", text_json(connection.peer.local_host)},
@@ -62,6 +76,8 @@ JsonObject connection_json(const ConnectionInfo& connection, std::int64_t connec
           {"connected_at", connected_at_ms},
           {"client_properties", table_json(connection.client_properties)},
           {"typed_client_properties", typed_table_json(connection.client_properties)}};
+  add_tls(object, connection.peer.tls.get());
+  return object;
 }
 
 JsonObject channel_json(const ChannelInfo& channel) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/bytes.h"
 #include "net/asio.h"
 #include "net/mailbox.h"
 #include "net/shard.h"
@@ -39,6 +40,8 @@ class Shard::Impl {
   std::shared_ptr<ShardMailbox> mailbox;
   /// Where every stream of the shard reads to.
   std::vector<char> buffer;
+  /// Where streams with TLS decrypt to.
+  base::Bytes plaintext;
 
  private:
   void end_turn();

@@ -17,6 +17,8 @@ constexpr std::size_t max_pieces = 64;
 /// Small sends are joined up to this size, so that a piece is worth its place in a write.
 constexpr std::size_t joined_bytes = 16 * 1024;
 constexpr std::chrono::seconds close_patience(5);
+/// What TLS may answer on its own to a peer that does not read.
+constexpr std::size_t most_unread_replies = 64 * 1024;
 
 }  // namespace
 
@@ -52,7 +54,11 @@ void TcpStream::Impl::on_turn_end() {
   if (state_ == State::closed) return;
   if (!output_.empty() && !has_write_wait_) write();
   if (state_ == State::closing && output_.empty() && !is_lingering_) return finish_closing();
-  if (state_ == State::open && events_ && reading_ && !has_read_wait_) wait_readable();
+  if (state_ != State::open || !events_ || !reading_) return;
+  if (!given_back_.empty())
+    asio::post(shard_.io, [self = shared_from_this()] { self->on_readable(); });
+  else if (!has_read_wait_)
+    wait_readable();
 }
 
 void TcpStream::Impl::wait_readable() {
@@ -66,6 +72,10 @@ void TcpStream::Impl::wait_readable() {
 void TcpStream::Impl::on_readable() {
   if (is_lingering_) return discard_input();
   if (state_ != State::open || !reading_) return;
+  if (!given_back_.empty()) {
+    request_turn_end();
+    return deliver(std::exchange(given_back_, {}));
+  }
   auto& buffer = shard_.buffer;
   ssize_t size = ::recv(socket_.native_handle(), buffer.data(), buffer.size(), 0);
   if (size == 0) return fail("the peer closed the connection");
@@ -75,12 +85,64 @@ void TcpStream::Impl::on_readable() {
   }
   request_turn_end();
   received += static_cast<std::uint64_t>(size);
-  events_->on_bytes({buffer.data(), static_cast<std::size_t>(size)});
+  deliver({buffer.data(), static_cast<std::size_t>(size)});
+}
+
+void TcpStream::Impl::deliver(base::ByteView bytes) {
+  if (!events_) return;
+  if (tls) return decrypt(bytes);
+  events_->on_bytes(bytes);
+}
+
+void TcpStream::Impl::decrypt(base::ByteView bytes) {
+  base::Bytes& plain = shard_.plaintext;
+  plain.clear();
+  const bool was_established = tls->is_established();
+  const auto fed = tls->feed(bytes, plain);
+  unread_replies_ = pending == 0 || !was_established ? 0 : unread_replies_ + tls->output().size();
+  enqueue_encrypted();
+  if (!fed) {
+    if (!has_write_wait_) write();
+    if (state_ != State::closed) fail(fed.error().text);
+    return;
+  }
+  if (unread_replies_ > most_unread_replies) return fail("the peer does not read");
+  if (!was_established && tls->is_established()) events_->on_secured();
+  if (state_ == State::open && events_ && !plain.empty()) events_->on_bytes(plain);
+  if (state_ == State::open && tls->has_ended()) fail("the peer closed the connection");
+}
+
+void TcpStream::Impl::secure(std::shared_ptr<const TlsContext> context) {
+  tls = std::make_unique<Tls>(std::move(context));
+}
+
+void TcpStream::Impl::give_back(base::ByteView bytes) {
+  given_back_.insert(0, bytes);
+  request_turn_end();
+}
+
+void TcpStream::Impl::delay() {
+  error_code ignored;
+  socket_.set_option(tcp::no_delay(false), ignored);
+}
+
+/// Puts the ciphertext in the place of what it says.
+void TcpStream::Impl::encrypt(base::OutputBuffer& output) {
+  if (state_ != State::open) return;
+  tls->send(output.take_flat());
+  output.text() = std::exchange(tls->output(), {});
+}
+
+void TcpStream::Impl::enqueue_encrypted() {
+  base::OutputBuffer output;
+  output.text() = std::exchange(tls->output(), {});
+  enqueue(output);
 }
 
 void TcpStream::Impl::send(base::Bytes bytes) {
   base::OutputBuffer output;
   output.text() = std::move(bytes);
+  if (tls) encrypt(output);
   enqueue(output);
 }
 
@@ -97,6 +159,7 @@ void TcpStream::Impl::enqueue(base::OutputBuffer& output) {
 }
 
 void TcpStream::Impl::send_now(base::OutputBuffer& output) {
+  if (tls) encrypt(output);
   if (state_ != State::open || has_write_wait_ || !output_.empty()) return enqueue(output);
   std::size_t written = 0;
   const Written how = write_from(output, written);
@@ -171,6 +234,10 @@ void TcpStream::Impl::set_reading(bool reading) {
 
 void TcpStream::Impl::close(bool with_reset) {
   if (state_ != State::open) return;
+  if (tls) {
+    tls->close();
+    enqueue_encrypted();
+  }
   state_ = State::closing;
   events_ = nullptr;
   reset_at_end_ = with_reset;
@@ -232,6 +299,22 @@ TcpStream::~TcpStream() {
 
 void TcpStream::start(StreamEvents& events) {
   impl_->start(events);
+}
+void TcpStream::secure(std::shared_ptr<const TlsContext> context) {
+  impl_->secure(std::move(context));
+}
+std::optional<TlsFacts> TcpStream::tls_facts() const {
+  if (!impl_->tls || !impl_->tls->is_established()) return {};
+  return impl_->tls->facts();
+}
+void TcpStream::give_back(base::ByteView bytes) {
+  impl_->give_back(bytes);
+}
+void TcpStream::set_ends(const Endpoint& local, const Endpoint& remote) {
+  impl_->local.address = local.address;
+  impl_->local.port = local.port;
+  impl_->remote.address = remote.address;
+  impl_->remote.port = remote.port;
 }
 void TcpStream::send(base::Bytes bytes) {
   impl_->send(std::move(bytes));

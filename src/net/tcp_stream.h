@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/output_buffer.h"
 #include "net/shard.h"
+#include "net/tls.h"
 
 namespace warren::net {
 
@@ -23,6 +24,8 @@ class StreamEvents {
   virtual ~StreamEvents() = default;
   /// At most 64 KiB; `bytes` is valid during the call.
   virtual void on_bytes(base::ByteView bytes) = 0;
+  /// The handshake of TLS is over; plaintext follows.
+  virtual void on_secured() {}
   /// All that was sent has gone to the operating system, after some of it had to wait.
   virtual void on_drained() {}
   /// The peer ended its side or the connection broke; `reason` is for the log. Comes at most
@@ -30,7 +33,8 @@ class StreamEvents {
   virtual void on_closed(const std::string& reason) = 0;
 };
 
-/// One TCP connection with TCP_NODELAY. Nothing is delivered before `start`.
+/// One TCP connection with TCP_NODELAY, plain or, from `secure` on, with TLS. Nothing is delivered
+/// before `start`.
 class TcpStream {
  public:
   class Impl;
@@ -42,6 +46,17 @@ class TcpStream {
 
   /// `events` must outlive the stream or its closing. Calling it again changes the receiver.
   void start(StreamEvents& events);
+
+  /// From now on the peer is a client of TLS: bytes are decrypted before they are delivered, and
+  /// encrypted when they are sent. on_secured comes when the handshake is over.
+  void secure(std::shared_ptr<const TlsContext> context);
+  /// Unset before on_secured.
+  std::optional<TlsFacts> tls_facts() const;
+  /// Gives back what on_bytes brought, to be called from there: it comes again, first, to whoever
+  /// is started then, or goes to TLS.
+  void give_back(base::ByteView bytes);
+  /// A proxy told whom it speaks for; only the addresses and ports are taken over.
+  void set_ends(const Endpoint& local, const Endpoint& remote);
 
   /// Queues bytes; they are written at the end of the turn. Without effect once closed. The
   /// caller bounds the queue by looking at `pending`.

@@ -16,6 +16,9 @@ class TcpStream::Impl final : public TurnTask, public std::enable_shared_from_th
   Impl(Shard& shard, tcp::socket socket);
 
   void start(StreamEvents& events);
+  void secure(std::shared_ptr<const TlsContext> context);
+  void give_back(base::ByteView bytes);
+  void delay();
   void send(base::Bytes bytes);
   void send_now(base::OutputBuffer& output);
   void set_reading(bool reading);
@@ -30,6 +33,7 @@ class TcpStream::Impl final : public TurnTask, public std::enable_shared_from_th
   std::uint64_t received = 0;
   std::uint64_t sent = 0;
   std::size_t pending = 0;
+  std::unique_ptr<Tls> tls;  ///< null: plain
 
  private:
   enum class State { open, closing, closed };
@@ -37,6 +41,10 @@ class TcpStream::Impl final : public TurnTask, public std::enable_shared_from_th
   void request_turn_end();
   void wait_readable();
   void on_readable();
+  void deliver(base::ByteView bytes);
+  void decrypt(base::ByteView bytes);
+  void encrypt(base::OutputBuffer& output);
+  void enqueue_encrypted();
   enum class Written { all, some, failed };
 
   void write();
@@ -61,6 +69,8 @@ class TcpStream::Impl final : public TurnTask, public std::enable_shared_from_th
   bool has_write_wait_ = false;
   bool has_turn_end_ = false;
   bool was_blocked_ = false;
+  base::Bytes given_back_;
+  std::size_t unread_replies_ = 0;  ///< of TLS to a peer that has not read all yet
   std::vector<base::OutputBuffer> output_;  ///< small ones are joined, so they are few
   std::size_t written_of_first_ = 0;
 };

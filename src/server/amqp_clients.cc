@@ -2,6 +2,8 @@
 
 #include "base/log.h"
 #include "base/random.h"
+#include "codec/proxy_header.h"
+#include "session/login.h"
 
 namespace warren::server {
 namespace {
@@ -11,20 +13,65 @@ constexpr std::size_t smallest_spare = 1024;
 constexpr std::size_t largest_spare = 256 * 1024;
 constexpr std::size_t most_spares = 64;
 
+/// Connections on their way to a login; more of them wait in the system's queue.
+constexpr std::size_t most_newcomers = 1024;
+
 session::amqp091::Limits limits_of(const Configuration& configuration) {
   session::amqp091::Limits limits;
   limits.channel_max = configuration.channel_max;
   limits.frame_max = configuration.frame_max;
   limits.heartbeat_s = configuration.heartbeat_s;
+  limits.connection_max = configuration.listeners.connection_max;
   limits.max_message_size = configuration.max_message_size;
   limits.handshake_timeout = std::chrono::milliseconds(configuration.handshake_timeout_ms);
   return limits;
 }
 
-session::amqp091::PeerInfo peer_of(const net::TcpStream& stream) {
+session::amqp091::PeerInfo peer_of(const net::TcpStream& stream, const CertificateLogin& rule) {
   const auto& remote = stream.remote();
   const auto& local = stream.local();
-  return {remote.address, remote.port, local.address, local.port, remote.is_loopback};
+  session::amqp091::PeerInfo peer{remote.address, remote.port,        local.address,
+                                  local.port,     remote.is_loopback, nullptr};
+  const auto facts = stream.tls_facts();
+  if (!facts) return peer;
+  auto tls = std::make_shared<session::amqp091::TlsPeer>();
+  tls->ssl_protocol = facts->protocol;
+  tls->ssl_key_exchange = facts->key_exchange;
+  tls->ssl_cipher = facts->cipher;
+  tls->ssl_hash = facts->hash;
+  if (facts->peer) {
+    tls->has_certificate = true;
+    tls->peer_cert_subject = facts->peer->subject;
+    tls->peer_cert_issuer = facts->peer->issuer;
+    tls->peer_cert_validity = facts->peer->validity;
+    tls->certificate_user = certificate_user(*facts->peer, rule);
+  }
+  peer.tls = std::move(tls);
+  return peer;
+}
+
+base::Result<std::optional<net::Entrance::Introduction>> read_introduction(base::ByteView bytes) {
+  TRY_ASSIGN(const auto header, codec::proxy::read_header(bytes));
+  if (!header) return std::nullopt;
+  net::Entrance::Introduction introduction;
+  introduction.size = header->size;
+  auto endpoint = [](const codec::proxy::Endpoint& end) {
+    return net::Endpoint{end.address, end.port, false};
+  };
+  if (header->source) introduction.remote = endpoint(*header->source);
+  if (header->destination) introduction.local = endpoint(*header->destination);
+  return introduction;
+}
+
+/// The mechanisms of `config` that there are. The order of an offer is RabbitMQ's.
+std::vector<std::string> mechanisms_of(const ListenerConfig& config, bool with_external) {
+  std::vector<std::string> mechanisms;
+  for (const std::string& name : config.auth_mechanisms) {
+    if (name == session::amqp091::external_mechanism && with_external)
+      mechanisms.insert(mechanisms.begin(), name);
+    if (name == "PLAIN" || name == "AMQPLAIN") mechanisms.push_back(name);
+  }
+  return mechanisms;
 }
 
 }  // namespace
@@ -36,7 +83,8 @@ class AmqpClients::Client final : public net::StreamEvents {
          catalog::ConnectionId connection_id, base::Time now)
       : id(id),
         stream(std::move(socket)),
-        connection(owner.environment_, peer_of(*stream), connection_id, now),
+        connection(owner.environment_, peer_of(*stream, owner.config_.certificate_login),
+                   connection_id, now),
         owner_(owner) {
     connection.set_waker([this] { owner_.mark_ready(*this); });
     stream->start(*this);
@@ -59,6 +107,7 @@ class AmqpClients::Client final : public net::StreamEvents {
   session::amqp091::Connection connection;
   base::Time noted_deadline = base::never;
   bool is_ready = false;
+  bool is_newcomer = true;
   std::size_t pending_before = 0;  ///< output that waited when we last looked
 
  private:
@@ -75,27 +124,63 @@ AmqpClients::AmqpClients(net::Shard& shard, cluster::Node& node, const Configura
                    authorizer_,
                    base::secure_random_bytes,
                    limits_of(configuration),
-                   {configuration.loopback_users.begin(), configuration.loopback_users.end()}} {}
+                   {configuration.loopback_users.begin(), configuration.loopback_users.end()},
+                   mechanisms_of(configuration.listeners, false)},
+      config_(configuration.listeners),
+      entrance_(shard, [this](auto stream) {
+        if (stream) return adopt(std::move(stream));
+        update_accepting();
+      }) {}
 
 AmqpClients::~AmqpClients() = default;
 
-base::Result<> AmqpClients::listen(const ListenAddress& address) {
-  TRY_ASSIGN(auto listener, net::Listener::open(shard_, {address.address, address.port},
-                                                [this](auto stream) { adopt(std::move(stream)); }));
-  listeners_.push_back(std::move(listener));
+base::Result<> AmqpClients::listen(const ListenAddress& address,
+                                   std::shared_ptr<net::TlsCredentials> credentials) {
+  const bool is_tls = credentials != nullptr;
+  net::Entrance::Rules rules{config_.proxy_protocol ? read_introduction : nullptr,
+                             std::move(credentials),
+                             std::chrono::milliseconds(config_.tls_handshake_timeout_ms)};
+  TRY_ASSIGN(auto listener,
+             net::Listener::open(shard_, {address.address, address.port, config_.socket},
+                                 [this, rules](std::unique_ptr<net::TcpStream> stream) {
+                                   entrance_.enter(std::move(stream), rules);
+                                   update_accepting();
+                                 }));
+  listeners_.push_back({std::move(listener), is_tls});
   return {};
 }
 
-std::vector<net::Endpoint> AmqpClients::listeners() const {
-  std::vector<net::Endpoint> endpoints;
-  for (const auto& listener : listeners_) endpoints.push_back(listener->local());
-  return endpoints;
+std::vector<AmqpClients::ListenerStatus> AmqpClients::listeners() const {
+  std::vector<ListenerStatus> statuses;
+  for (const auto& open : listeners_) statuses.push_back({open.listener->local(), open.is_tls});
+  return statuses;
+}
+
+void AmqpClients::allow_external(bool allowed) {
+  environment_.mechanisms = mechanisms_of(config_, allowed);
+}
+
+void AmqpClients::update_accepting() {
+  const std::size_t waiting = entrance_.waiting();
+  const bool is_accepting =
+      newcomers_ + waiting < most_newcomers &&
+      (config_.accepted_max == 0 || clients_.size() + waiting < config_.accepted_max);
+  if (is_accepting == is_accepting_) return;
+  is_accepting_ = is_accepting;
+  for (auto& open : listeners_) open.listener->set_accepting(is_accepting);
+}
+
+void AmqpClients::note_admission(Client& client) {
+  client.is_newcomer = false;
+  --newcomers_;
+  update_accepting();
 }
 
 void AmqpClients::adopt(std::unique_ptr<net::TcpStream> stream) {
   auto connection_id = node_.make_connection_id();
   ClientId id = connection_id.value;
   auto client = std::make_unique<Client>(*this, id, std::move(stream), connection_id, shard_.now());
+  ++newcomers_;
   if (!block_reason_.empty()) client->connection.block(block_reason_);
   mark_ready(*clients_.emplace(id, std::move(client)).first->second);
 }
@@ -114,8 +199,10 @@ void AmqpClients::flush(base::Time now) {
   for (Client* client : flushing_) {
     client->is_ready = false;
     if (flush_client(*client, now)) continue;
+    if (client->is_newcomer) --newcomers_;
     deadlines_.erase({client->noted_deadline, client->id});
     clients_.erase(client->id);
+    update_accepting();
   }
   flushing_.clear();
 }
@@ -130,6 +217,7 @@ bool AmqpClients::flush_client(Client& client, base::Time now) {
     client.stream->reset_when_sent();
     connection.on_peer_closed(now);
   }
+  if (client.is_newcomer && connection.is_admitted()) note_admission(client);
   if (connection.is_finished()) return false;
   client.stream->set_reading(connection.wants_input());
   // What was drained may have been answered at once.
@@ -173,6 +261,7 @@ base::Time AmqpClients::deadline() const {
 
 void AmqpClients::shutdown(const std::string& reason, base::Time now) {
   listeners_.clear();
+  entrance_.close();
   for (auto& [id, client] : clients_) {
     client->connection.shutdown(reason, now);
     mark_ready(*client);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cluster/node.h"
+#include "net/entrance.h"
 #include "net/listener.h"
 #include "server/configuration.h"
 #include "session/connection.h"
@@ -21,9 +22,16 @@ class AmqpClients {
   AmqpClients(net::Shard& shard, cluster::Node& node, const Configuration& configuration);
   ~AmqpClients();
 
-  /// Opens one listener more; an error names the port.
-  base::Result<> listen(const ListenAddress& address);
-  std::vector<net::Endpoint> listeners() const;
+  /// Opens one listener more, without TLS when `credentials` is null; an error names the port.
+  base::Result<> listen(const ListenAddress& address,
+                        std::shared_ptr<net::TlsCredentials> credentials);
+  struct ListenerStatus {
+    net::Endpoint local;
+    bool is_tls;
+  };
+  std::vector<ListenerStatus> listeners() const;
+  /// Whether certificates may log in; where they may, it is up to the configuration too.
+  void allow_external(bool allowed);
 
   /// Hands what the connections gathered to their sockets, and gives the node what follows from
   /// it. To be called before and after the node's end_turn, for as long as `has_ready`.
@@ -53,6 +61,9 @@ class AmqpClients {
   using ClientId = std::uint64_t;
 
   void adopt(std::unique_ptr<net::TcpStream> stream);
+  /// Lets those who connect wait while too many have not logged in yet.
+  void update_accepting();
+  void note_admission(Client& client);
   void mark_ready(Client& client);
   /// False when the client is gone.
   bool flush_client(Client& client, base::Time now);
@@ -64,7 +75,15 @@ class AmqpClients {
   broker::Router router_;
   broker::Authorizer authorizer_;
   session::amqp091::Environment environment_;
-  std::vector<std::unique_ptr<net::Listener>> listeners_;
+  const ListenerConfig& config_;
+  net::Entrance entrance_;
+  struct OpenListener {
+    std::unique_ptr<net::Listener> listener;
+    bool is_tls;
+  };
+  std::vector<OpenListener> listeners_;
+  std::size_t newcomers_ = 0;  ///< clients that have not been admitted yet
+  bool is_accepting_ = true;
   std::map<ClientId, std::unique_ptr<Client>> clients_;
   /// Those to look at in this turn, so that idle ones cost nothing. Clients go only in `flush`.
   std::vector<Client*> ready_;

@@ -22,6 +22,12 @@ constexpr std::chrono::milliseconds goodbye_patience(500);
 constexpr int max_rounds = 4;
 constexpr std::uint16_t default_amqp_port = 5672;
 
+std::string listener_text(const ListenAddress& address) {
+  const bool is_v6 = address.address.find(':') != std::string::npos;
+  if (address.address.empty()) return fmt::format("[::]:{}", address.port);
+  return fmt::format(fmt::runtime(is_v6 ? "[{}]:{}" : "{}:{}"), address.address, address.port);
+}
+
 std::uint64_t random_number() {
   return base::ByteReader(base::secure_random_bytes(8)).u64();
 }
@@ -182,7 +188,9 @@ void Application::follow_phase(base::Time now) {
 
 void Application::become_running() {
   clients_ = std::make_unique<AmqpClients>(shard_, *node_, settings_.configuration);
-  if (auto opened = open_listeners(); !opened) {
+  auto opened = prelude_ ? prelude_() : base::Result<>();
+  if (opened) opened = open_listeners();
+  if (!opened) {
     std::string text = opened.error().text;
     clients_.reset();
     return become_failed(std::move(text));
@@ -219,9 +227,15 @@ base::Result<> Application::open_listeners() {
         configuration.amqp_listeners.value_or(std::vector<ListenAddress>{{{}, default_amqp_port}});
   }
   for (const ListenAddress& address : addresses) {
-    TRY(clients_->listen(address));
-    base::log_info("started TCP listener on {}:{}",
-                   address.address.empty() ? "[::]" : address.address, address.port);
+    TRY(clients_->listen(address, nullptr));
+    base::log_info("started TCP listener on {}", listener_text(address));
+  }
+  const ListenerConfig& listeners = configuration.listeners;
+  if (listeners.amqp_tls.empty()) return {};
+  TRY_ASSIGN(auto credentials, net::TlsCredentials::open(listeners.tls));
+  for (const ListenAddress& address : listeners.amqp_tls) {
+    TRY(clients_->listen(address, credentials));
+    base::log_info("started TLS (SSL) listener on {}", listener_text(address));
   }
   return {};
 }

@@ -36,6 +36,8 @@ class Application final : public LinkEvents, public storage::DiskEvents {
 
   /// Called with each change of the state, after it.
   void set_observer(std::function<void(management::AppState)> observer);
+  /// What has to work before clients are served, such as other listeners: asked at each start.
+  void set_prelude(std::function<base::Result<>()> prelude) { prelude_ = std::move(prelude); }
   /// Answers queries of other members, while it runs.
   void set_query_handler(cluster::Node::QueryHandler handler);
 
@@ -93,6 +95,7 @@ class Application final : public LinkEvents, public storage::DiskEvents {
   bool has_crashed_ = false;
   bool is_new_ = false;
   std::function<void(management::AppState)> observer_;
+  std::function<base::Result<>()> prelude_;
   cluster::Node::QueryHandler query_handler_;
   std::vector<Done> start_waiters_;
   std::vector<Done> stop_waiters_;

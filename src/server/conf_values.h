@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "codec/erlang_term.h"
 #include "server/configuration.h"
 
 /// How the values of rabbitmq.conf are read. Errors are invalid_argument and say what is expected.
@@ -20,5 +21,18 @@ base::Result<ListenAddress> parse_listen_address(std::string_view text);
 base::Result<base::LogLevel> parse_log_level(std::string_view text);
 /// A share of the memory: "0.4"; at most 1.
 base::Result<double> parse_share(std::string_view text);
+
+/// One key of rabbitmq.conf, below "ssl_options." or the like. False: it has no effect here.
+base::Result<bool> set_tls_option(std::string_view key, std::string_view value,
+                                  net::TlsOptions& options);
+/// The same in the classic form: [{cacertfile, "..."}, ...].
+base::Result<> set_tls_options(const codec::erlang::Term& value, net::TlsOptions& options);
+
+/// Other keys of rabbitmq.conf that belong here. False: it is none of them.
+base::Result<bool> set_listener_option(std::string_view key, std::string_view value,
+                                       ListenerConfig& config);
+/// Settings of the application rabbit in the classic form, likewise.
+base::Result<bool> set_listener_term(std::string_view key, const codec::erlang::Term& value,
+                                     ListenerConfig& config);
 
 }  // namespace warren::server

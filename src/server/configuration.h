@@ -12,9 +12,50 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "codec/erlang_args.h"
-#include "server/listener_config.h"
+#include "net/certificate.h"
+#include "net/listener.h"
+#include "net/tls_context.h"
 
 namespace warren::server {
+
+struct ListenAddress {
+  std::string address;  ///< empty: all
+  std::uint16_t port = 0;
+  bool operator==(const ListenAddress&) const = default;
+};
+
+/// Which name of a client's certificate is the user's, with the EXTERNAL mechanism.
+struct CertificateLogin {
+  enum class From { distinguished_name, common_name, subject_alternative_name };
+  From from = From::distinguished_name;
+  net::Certificate::NameType san_type = net::Certificate::NameType::dns;
+  std::size_t san_index = 0;
+};
+
+/// The listeners of clients, and what they ask of a connection before it may speak.
+struct ListenerConfig {
+  std::vector<ListenAddress> amqp_tls;
+  net::TlsOptions tls;
+  bool proxy_protocol = false;
+  net::SocketOptions socket;
+  std::uint32_t tls_handshake_timeout_ms = 5000;
+  std::uint32_t connection_max = 0;     ///< open connections of the node; 0: no limit
+  std::uint32_t accepted_max = 0;       ///< connections in whatever state; 0: no limit
+  CertificateLogin certificate_login;
+  std::vector<std::string> auth_mechanisms = {"PLAIN", "AMQPLAIN"};
+
+  /// Of the HTTP API: the plain listener is there when it was named, or this one was not.
+  std::vector<ListenAddress> management_tls;  ///< at most one
+  net::TlsOptions management_tls_options;     ///< without a certificate: those of AMQP
+  bool has_management_tcp = false;
+
+  net::TlsOptions tls_of_management() const {
+    return management_tls_options.certificate_file.empty() ? tls : management_tls_options;
+  }
+};
+
+/// Whom a certificate names under that rule; empty: nobody.
+std::string certificate_user(const net::Certificate& certificate, const CertificateLogin& rule);
 
 /// What rabbitmq.conf, rabbitmq.config and start arguments say. Later sources win.
 struct Configuration {

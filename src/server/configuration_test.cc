@@ -213,3 +213,21 @@ TEST_CASE("sizes have units") {
   CHECK(!parse_size("99999999999999999999"));
   CHECK(!parse_size("99999999999TB"));
 }
+
+TEST_CASE("the name of a certificate's user follows the rule") {
+  using enum net::Certificate::NameType;
+  net::Certificate certificate;
+  certificate.subject = "CN=b,CN=a,O=Warren";
+  certificate.common_names = {"a", "b"};
+  certificate.alternative_names = {{dns, "first"}, {email, "a@b"}, {dns, "second"}};
+  CertificateLogin rule;
+  CHECK(certificate_user(certificate, rule) == "CN=b,CN=a,O=Warren");
+  rule.from = CertificateLogin::From::common_name;
+  CHECK(certificate_user(certificate, rule) == "a,b");
+  rule.from = CertificateLogin::From::subject_alternative_name;
+  CHECK(certificate_user(certificate, rule) == "first");
+  rule.san_index = 1;
+  CHECK(certificate_user(certificate, rule) == "second");
+  rule.san_type = email;
+  CHECK(certificate_user(certificate, rule) == "");
+}

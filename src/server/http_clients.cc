@@ -38,17 +38,26 @@ class HttpClients::Client final : public net::StreamEvents {
 };
 
 HttpClients::HttpClients(net::Shard& shard, management::HttpHandler handler)
-    : shard_(shard), handler_(std::move(handler)) {}
+    : shard_(shard), handler_(std::move(handler)), entrance_(shard, [this](auto stream) {
+        if (stream) adopt(std::move(stream));
+      }) {}
 HttpClients::~HttpClients() = default;
 
-base::Result<> HttpClients::listen(const std::string& address, std::uint16_t port) {
-  TRY_ASSIGN(listener_, net::Listener::open(shard_, {address, port},
-                                            [this](auto stream) { adopt(std::move(stream)); }));
+base::Result<> HttpClients::listen(const std::string& address, std::uint16_t port,
+                                   std::shared_ptr<net::TlsCredentials> credentials) {
+  const bool is_tls = credentials != nullptr;
+  net::Entrance::Rules rules{nullptr, std::move(credentials)};
+  TRY_ASSIGN(auto listener,
+             net::Listener::open(shard_, {address, port},
+                                 [this, rules](std::unique_ptr<net::TcpStream> stream) {
+                                   if (clients_.size() + entrance_.waiting() < max_clients)
+                                     entrance_.enter(std::move(stream), rules);
+                                 }));
+  listeners_.push_back({std::move(listener), is_tls});
   return {};
 }
 
 void HttpClients::adopt(std::unique_ptr<net::TcpStream> stream) {
-  if (clients_.size() >= max_clients) return;
   std::uint64_t id = ++last_id_;
   clients_.emplace(id, std::make_unique<Client>(*this, id, std::move(stream), shard_.now()));
 }

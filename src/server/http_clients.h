@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "management/http_connection.h"
+#include "net/entrance.h"
 #include "net/listener.h"
 
 namespace warren::server {
@@ -16,8 +17,14 @@ class HttpClients {
   HttpClients(net::Shard& shard, management::HttpHandler handler);
   ~HttpClients();
 
-  base::Result<> listen(const std::string& address, std::uint16_t port);
-  const net::Endpoint* listener() const { return listener_ ? &listener_->local() : nullptr; }
+  /// Opens one listener more, without TLS when `credentials` is null.
+  base::Result<> listen(const std::string& address, std::uint16_t port,
+                        std::shared_ptr<net::TlsCredentials> credentials);
+  struct OpenListener {
+    std::unique_ptr<net::Listener> listener;
+    bool is_tls;
+  };
+  const std::vector<OpenListener>& listeners() const { return listeners_; }
 
   /// Hands answers to the sockets; to be called while `has_ready`.
   void flush(base::Time now);
@@ -35,7 +42,8 @@ class HttpClients {
 
   net::Shard& shard_;
   management::HttpHandler handler_;
-  std::unique_ptr<net::Listener> listener_;
+  net::Entrance entrance_;
+  std::vector<OpenListener> listeners_;
   std::uint64_t last_id_ = 0;
   std::map<std::uint64_t, std::unique_ptr<Client>> clients_;
   std::vector<std::uint64_t> ready_;

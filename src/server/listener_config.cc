@@ -1,10 +1,9 @@
-#include "server/listener_config.h"
+#include "server/conf_values.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <map>
-
-#include "server/conf_values.h"
 
 namespace warren::server {
 namespace {
@@ -95,6 +94,18 @@ std::string text_of(const Term& value) {
 }
 
 }  // namespace
+
+std::string certificate_user(const net::Certificate& certificate, const CertificateLogin& rule) {
+  switch (rule.from) {
+    case CertificateLogin::From::distinguished_name:
+      return certificate.subject;
+    case CertificateLogin::From::common_name:
+      return fmt::format("{}", fmt::join(certificate.common_names, ","));
+    case CertificateLogin::From::subject_alternative_name:
+      return certificate.alternative_name(rule.san_type, rule.san_index).value_or("");
+  }
+  return {};
+}
 
 base::Result<bool> set_tls_option(std::string_view key, std::string_view value,
                                   net::TlsOptions& options) {

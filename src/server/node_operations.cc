@@ -14,6 +14,8 @@ namespace {
 
 using management::AppState;
 
+constexpr std::string_view certificate_plugin = "rabbitmq_auth_mechanism_ssl";
+
 std::unexpected<base::Error> not_running() {
   return base::fail(base::ErrorCode::unavailable, "the application does not run");
 }
@@ -155,11 +157,14 @@ management::ProcessInfo NodeProcess::process_info() const {
   if (running_node()) {
     const AmqpClients* clients = const_cast<Application&>(application_).clients();
     info.sockets_used = clients->count();
-    for (const auto& endpoint : clients->listeners())
-      info.listeners.push_back(listener_info(endpoint, "amqp"));
+    for (const auto& listener : clients->listeners())
+      info.listeners.push_back(
+          listener_info(listener.local, listener.is_tls ? "amqp/ssl" : "amqp"));
   }
-  if (http_ && http_->listener())
-    info.listeners.push_back(listener_info(*http_->listener(), "http"));
+  if (http_)
+    for (const auto& open : http_->listeners())
+      info.listeners.push_back(
+          listener_info(open.listener->local(), open.is_tls ? "https" : "http"));
   if (dist_) info.listeners.push_back(listener_info(dist_->local(), "clustering"));
   for (const auto& plugin : management::known_plugins()) {
     bool is_explicit = std::ranges::find(enabled_plugins_, plugin.name) != enabled_plugins_.end();
@@ -179,6 +184,7 @@ void NodeProcess::apply_plugins(const std::vector<std::string>& enabled, Done do
   enabled_plugins_ = enabled;
   active_plugins_ = management::with_dependencies(enabled);
   if (!running_node()) return done({});
+  application_.clients()->allow_external(is_plugin_active(certificate_plugin));
   if (is_plugin_active("rabbitmq_management")) return done(serve_http());
   // Perhaps it is an HTTP request that asks: its connection goes when this turn is over.
   after(base::Duration(0), [this] {

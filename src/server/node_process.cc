@@ -26,6 +26,7 @@ constexpr std::chrono::seconds alarm_check_interval(5);
 /// How long callers may take to read their answers when the process ends.
 constexpr std::chrono::seconds farewell_patience(2);
 constexpr std::string_view management_plugin = "rabbitmq_management";
+constexpr std::string_view certificate_plugin = "rabbitmq_auth_mechanism_ssl";
 
 std::uint16_t dist_port_of(const Settings& settings) {
   if (settings.environment.dist_port) return *settings.environment.dist_port;
@@ -49,6 +50,7 @@ NodeProcess::NodeProcess(net::Shard& shard, const Settings& settings)
       deadline_timer_(shard, [] {}),
       alarms_(memory_limit(), settings.configuration.disk_free_limit) {
   application_.set_observer([this](AppState state) { on_app_state(state); });
+  application_.set_prelude([this] { return serve_http(); });
   application_.set_query_handler(
       [this](base::ByteView request) { return management::answer_query(*this, request); });
   control_.set_on_drained([this] { end_when_drained(); });
@@ -65,6 +67,9 @@ void NodeProcess::open(std::function<void(base::Result<>)> done) {
   if (!plugins) return done(std::unexpected(plugins.error()));
   enabled_plugins_ = std::move(*plugins);
   active_plugins_ = management::with_dependencies(enabled_plugins_);
+  for (const std::string& name : enabled_plugins_)
+    if (!management::is_known_plugin(name))
+      base::log_warning("plugins currently enabled but missing: {}", name);
 
   const Environment& environment = settings_.environment;
   auto dist = DistListener::open(
@@ -156,7 +161,7 @@ void NodeProcess::check_alarms(base::Time now) {
 
 void NodeProcess::on_app_state(AppState state) {
   if (state == AppState::running) {
-    if (auto serving = serve_http(); !serving) base::log_error("{}", serving.error().text);
+    application_.clients()->allow_external(is_plugin_active(certificate_plugin));
     base::log_info("{} is ready", node_name());
   } else if (state == AppState::failed && application_.has_crashed()) {
     exit_status_ = 1;
@@ -184,9 +189,23 @@ base::Result<> NodeProcess::serve_http() {
                      std::function<void(management::HttpResponse)> answer) {
         http_api_.handle(request, std::move(answer));
       });
+  const ListenerConfig& listeners = settings_.configuration.listeners;
   const ListenAddress& address = settings_.configuration.management;
-  TRY(http->listen(address.address, address.port));
-  base::log_info("management listens on port {}", address.port);
+  auto failed = [](const base::Error& error) {
+    return base::fail(error.code, "the listener of rabbitmq_management: " + error.text);
+  };
+  if (listeners.management_tls.empty() || listeners.has_management_tcp) {
+    if (auto opened = http->listen(address.address, address.port, nullptr); !opened)
+      return failed(opened.error());
+    base::log_info("Management plugin: HTTP (non-TLS) listener started on port {}", address.port);
+  }
+  for (const ListenAddress& secure : listeners.management_tls) {
+    auto credentials = net::TlsCredentials::open(listeners.tls_of_management());
+    if (!credentials) return failed(credentials.error());
+    if (auto opened = http->listen(secure.address, secure.port, *credentials); !opened)
+      return failed(opened.error());
+    base::log_info("Management plugin: HTTPS listener started on port {}", secure.port);
+  }
   http_ = std::move(http);
   return {};
 }
