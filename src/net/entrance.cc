@@ -80,6 +80,10 @@ void Entrance::enter(std::unique_ptr<TcpStream> stream, const Rules& rules) {
   entered.begin(std::prev(visitors_.end()));
 }
 
+void Entrance::close() {
+  visitors_.clear();
+}
+
 void Entrance::leave(Place place, std::unique_ptr<TcpStream> stream) {
   // The visitor is in the middle of a call; it does nothing more after this.
   auto gone = std::move(*place);

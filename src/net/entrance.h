@@ -37,7 +37,7 @@ class Entrance {
   /// Leads to one call of `done`, perhaps at once.
   void enter(std::unique_ptr<TcpStream> stream, const Rules& rules);
   /// Breaks off all that have not come through yet; `done` is not called for them.
-  void close() { visitors_.clear(); }
+  void close();
   std::size_t waiting() const { return visitors_.size(); }
 
  private:

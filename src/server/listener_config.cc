@@ -171,7 +171,8 @@ base::Result<bool> set_listener_option(std::string_view key, std::string_view va
   if (key == "ssl_cert_login_san_type") return set_san_type(value, config.certificate_login);
   if (key == "ssl_cert_login_san_index")
     return set_number(value, 0, 1000, config.certificate_login.san_index);
-  if (key == "tcp_listen_options.backlog") return set_number(value, 1, 65535, config.socket.backlog);
+  if (key == "tcp_listen_options.backlog")
+    return set_number(value, 1, 65535, config.socket.backlog);
   if (key == "tcp_listen_options.nodelay") return set_bool(value, config.socket.no_delay);
   if (key == "tcp_listen_options.keepalive") return set_bool(value, config.socket.keep_alive);
   if (key == "tcp_listen_options.sndbuf")

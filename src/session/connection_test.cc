@@ -349,11 +349,12 @@ TEST_CASE("a node has room for so many connections") {
   stage.connect("a");
   stage.arrive("b");
   stage.send(codec::amqp091::protocol_header);
-  say(stage, "0 connection.start-ok mechanism=PLAIN response=\"\\0guest\\0guest\" locale=en_US");
+  say(stage,
+      "0 connection.start-ok mechanism=PLAIN response=\"\\0guest\\0guest\" locale=en_US");
   say(stage, "0 connection.tune-ok channel_max=2047 frame_max=131072 heartbeat=0");
   CHECK(say(stage, "0 connection.open virtual_host=/") ==
-        Lines{"0 connection.close code=530 text=\"NOT_ALLOWED - connection refused: node connection "
-              "limit (1) is reached\" class=10 method=40"});
+        Lines{"0 connection.close code=530 text=\"NOT_ALLOWED - connection refused: node "
+              "connection limit (1) is reached\" class=10 method=40"});
 }
 
 TEST_CASE("addresses of IPv6 stand in brackets") {
