@@ -85,7 +85,7 @@ struct PeerInfo {
   std::string local_host;
   std::uint16_t local_port = 0;
   bool is_loopback = false;
-  std::shared_ptr<const TlsPeer> tls;  ///< null: no TLS
+  std::shared_ptr<const TlsPeer> tls = {};  ///< null: no TLS
 };
 
 }  // namespace warren::session::amqp091

@@ -23,20 +23,20 @@ struct Parsed {
 Parsed parse(ByteView stream, std::uint32_t frame_max, std::size_t step) {
   FrameParser parser(frame_max);
   Parsed parsed;
+  Bytes payload;
   while (!stream.empty() && !parsed.has_failed) {
     parser.feed(stream.substr(0, step));
-    for (;;) {
-      auto frame = parser.next();
-      if (!frame) {
-        parsed.has_failed = true;
-        ASSERT(!frame.error().text().empty());
-        break;
-      }
-      if (!*frame) break;
-      write_frame(parsed.frames.emplace_back(), (*frame)->type, (*frame)->channel,
-                  (*frame)->payload);
+    for (Frame frame; parser.next(frame);) {
+      if (frame.is_first) payload.clear();
+      payload += frame.payload;
+      if (!frame.is_last) continue;
+      ASSERT(payload.size() == frame.size);
+      write_frame(parsed.frames.emplace_back(), frame.type, frame.channel, payload);
     }
-    parser.hold();
+    if (parser.error()) {
+      parsed.has_failed = true;
+      ASSERT(!parser.error()->text().empty());
+    }
     ASSERT(parsed.has_failed || parser.buffered() <= frame_max + frame_overhead);
     stream.remove_prefix(std::min(step, stream.size()));
   }
