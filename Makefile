@@ -3,7 +3,7 @@ JOBS ?= $(shell nproc)
 RELEASE := build/release
 ASAN := build/asan
 
-.PHONY: build run cluster test unit journeys sanitized bench differential fuzz setup clean
+.PHONY: build run cluster test unit journeys sanitized torture bench differential fuzz setup clean
 
 build: setup
 	@cmake --preset release > build-configure.log 2>&1 || (cat build-configure.log; exit 1)
@@ -31,6 +31,10 @@ test:
 bench: build
 	@tools/setup bench
 	@/usr/bin/python3 tests/bench/run.py $(BENCH)
+
+# Log and segments cut, flipped and torn, for an hour or as long as TORTURE_TIMES says.
+torture: build
+	@tests/torture/run $(RELEASE)/bin
 
 sanitized:
 	@cmake --preset asan > /dev/null

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <cstdlib>
 #include <map>
 #include <set>
 
@@ -16,6 +17,12 @@ namespace {
 constexpr storage::Log::Options small_log{.file_bytes = 2000, .max_live_files = 3, .salt = 9};
 constexpr storage::SegmentStore::Options small_segments{
     .segment_bytes = 500, .read_bytes = 200, .salt = 9};
+
+/// How often a test goes through its rounds: once, or as often as `make torture` says.
+std::uint64_t times() {
+  const char* wanted = std::getenv("WARREN_TORTURE");
+  return wanted ? std::strtoull(wanted, nullptr, 10) : 1;
+}
 
 using Contents = std::map<MessageIndex, std::string>;
 
@@ -171,7 +178,7 @@ TEST_CASE("a queue over log and segments starts again as it was") {
 }
 
 TEST_CASE("a queue's segment cut at every byte costs only what is behind the cut, and says so") {
-  Recording recording(2);
+  Recording recording(1 + times());
   auto ids = segments_of(recording);
   REQUIRE(ids.size() > 2);
   for (storage::FileId id : ids) {
@@ -186,16 +193,19 @@ TEST_CASE("a queue's segment cut at every byte costs only what is behind the cut
 }
 
 TEST_CASE("a bit flipped anywhere in log or segments costs little and is told") {
-  Recording recording(3);
-  base::Random random(3);
-  for (const auto& [id, file] : recording.files.files) {
-    for (std::size_t offset = 0; offset < file.durable.size(); offset += 1 + random.below(3)) {
-      CAPTURE(id.value);
-      CAPTURE(offset);
-      auto bit = static_cast<unsigned>(random.below(8));
-      auto leader = start_over(recording, [&](auto& disk) { disk.flip_bit(id, offset, bit); });
-      std::size_t missing = check_told(recording, *leader);
-      if (storage::is_segment(id)) CHECK(missing <= 1);
+  for (std::uint64_t seed = 3; seed < 3 + times(); ++seed) {
+    CAPTURE(seed);
+    Recording recording(seed);
+    base::Random random(seed);
+    for (const auto& [id, file] : recording.files.files) {
+      for (std::size_t offset = 0; offset < file.durable.size(); offset += 1 + random.below(3)) {
+        CAPTURE(id.value);
+        CAPTURE(offset);
+        auto bit = static_cast<unsigned>(random.below(8));
+        auto leader = start_over(recording, [&](auto& disk) { disk.flip_bit(id, offset, bit); });
+        std::size_t missing = check_told(recording, *leader);
+        if (storage::is_segment(id)) CHECK(missing <= 1);
+      }
     }
   }
 }
@@ -236,7 +246,7 @@ TEST_CASE("a lost segment is told and the rest is delivered") {
 }
 
 TEST_CASE("crashes while messages are paged lose nothing that was confirmed") {
-  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 60 * times(); ++seed) {
     CAPTURE(seed);
     base::Random random(seed);
     auto files = std::make_shared<storage::MemoryFiles>();
