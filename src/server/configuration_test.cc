@@ -63,9 +63,9 @@ TEST_CASE("listeners and loopback users can be turned off") {
 }
 
 TEST_CASE("a setting of RabbitMQ without use here is noted, an unknown one is refused") {
-  auto configuration = read("cluster_partition_handling = ignore\nssl_options.verify = none\n");
+  auto configuration = read("cluster_partition_handling = ignore\ncollect_statistics = none\n");
   CHECK(configuration.unused_keys ==
-        std::vector<std::string>{"cluster_partition_handling", "ssl_options.verify"});
+        std::vector<std::string>{"cluster_partition_handling", "collect_statistics"});
   CHECK(refusal("heartbeat = 10\n\nheartbeet = 10\n") ==
         "rabbitmq.conf, line 3: heartbeet: there is no setting named 'heartbeet'");
 }

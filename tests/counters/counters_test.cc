@@ -43,7 +43,7 @@ Cost measure(Broker& broker, int messages, int turns) {
 TEST_CASE("a transient message that is consumed at once costs its own block and no write") {
   Broker broker({.messages = 1000});
   Cost cost = measure(broker, 1000, 50);
-  CHECK(cost.turn_allocations < 400);
+  CHECK(cost.turn_allocations < 150);
   CHECK(cost.writes == 0);
 }
 
@@ -51,7 +51,7 @@ TEST_CASE("a confirmed message is written once, and a turn's messages share a sy
   Broker broker({.is_persistent = true, .is_acked = true, .body_bytes = 100, .messages = 1000});
   Cost cost = measure(broker, 1000, 50);
   CHECK(broker.confirmed() == 70'000);
-  CHECK(cost.turn_allocations < 700);
+  CHECK(cost.turn_allocations < 250);
   CHECK(cost.syncs == 50);
   CHECK(cost.disk_bytes < 100 + 120);
 }
