@@ -1,6 +1,7 @@
 #include "perf/process_use.h"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -36,6 +37,14 @@ std::optional<ProcessUse> process_use(int pid) {
   return use;
 }
 
+double own_cpu_seconds() {
+  rusage use{};
+  ::getrusage(RUSAGE_SELF, &use);
+  constexpr double microseconds = 1e6;
+  return static_cast<double>(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
+         static_cast<double>(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / microseconds;
+}
+
 ProcessWatch::ProcessWatch(const std::vector<int>& pids) {
   for (const int pid : pids) spans_.push_back({.pid = pid});
   cpu_at_begin_.resize(pids.size());
@@ -43,6 +52,7 @@ ProcessWatch::ProcessWatch(const std::vector<int>& pids) {
 }
 
 void ProcessWatch::begin() {
+  own_at_begin_ = own_cpu_seconds();
   for (std::size_t i = 0; i < spans_.size(); ++i) {
     Span& span = spans_[i];
     const auto use = process_use(span.pid);
@@ -55,6 +65,7 @@ void ProcessWatch::begin() {
 }
 
 void ProcessWatch::sample() {
+  own_now_ = own_cpu_seconds();
   for (std::size_t i = 0; i < spans_.size(); ++i) {
     Span& span = spans_[i];
     const auto use = process_use(span.pid);

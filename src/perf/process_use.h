@@ -16,7 +16,10 @@ struct ProcessUse {
 /// Empty when there is no such process.
 std::optional<ProcessUse> process_use(int pid);
 
-/// Several processes over a stretch of time.
+/// User and system time of this process so far.
+double own_cpu_seconds();
+
+/// Several processes, and this one, over a stretch of time.
 class ProcessWatch {
  public:
   struct Span {
@@ -37,10 +40,14 @@ class ProcessWatch {
 
   const std::vector<Span>& spans() const { return spans_; }
   double cpu_seconds() const;
+  /// Of this process within the stretch.
+  double own_seconds() const { return own_now_ - own_at_begin_; }
 
  private:
   std::vector<Span> spans_;
   std::vector<double> cpu_at_begin_;
+  double own_at_begin_ = 0;
+  double own_now_ = 0;
 };
 
 }  // namespace warren::perf

@@ -1,7 +1,6 @@
 #include "perf/report.h"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <cerrno>
 #include <cmath>
@@ -19,14 +18,6 @@ namespace {
 
 constexpr double nanoseconds_a_millisecond = 1e6;
 constexpr double kib = 1024;
-
-double generator_cpu_seconds() {
-  rusage use{};
-  ::getrusage(RUSAGE_SELF, &use);
-  constexpr double microseconds = 1e6;
-  return static_cast<double>(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
-         static_cast<double>(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / microseconds;
-}
 
 double rounded(double value, double digits) { return std::round(value * digits) / digits; }
 
@@ -122,7 +113,7 @@ void Report::add_processes(const ProcessWatch& watch, double seconds, std::uint6
                  watch.cpu_seconds() * microseconds / static_cast<double>(messages));
     }
   }
-  add_number("generator_cpu_seconds", generator_cpu_seconds());
+  add_number("generator_cpu_seconds", watch.own_seconds());
 }
 
 Result<> Report::publish(const Options& options) const {

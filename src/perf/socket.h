@@ -26,8 +26,7 @@ class Socket {
 
   /// Reads once and hands on what came. False when there was nothing; an error at the end of the
   /// stream, and for bytes that are no frames. Long bodies that the handler does without
-  /// (`skips_bodies`) are dropped by the kernel but for their first octets; `on_skipped` tells of
-  /// it.
+  /// (`skips_bodies`) are dropped by the kernel but for their front; `on_skipped` tells of it.
   template <typename Handler>
   base::Result<bool> read(Handler& handler);
 

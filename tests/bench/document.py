@@ -7,7 +7,7 @@ import platform
 import subprocess
 
 from brokers import ROOT
-from rows import LINES, ROWS
+from rows import LINES, REDUCED_WHEN_QUICK, ROWS
 
 DOCUMENT = ROOT / "docs/benchmarks.md"
 NOTES = ROOT / "docs/benchmarks-notes.md"
@@ -62,14 +62,18 @@ def cells(results, line):
             met = ours >= line.goal if line.more_is_better else ours <= line.goal
             goal += " ✓" if met else " ✗"
     times = ratio(line, ours, theirs)
+
+    def star(target):
+        return "\\*" if is_reduced(results, line.row, target) else ""
+
     # CPU time stands once for each row, at its first line.
     is_first = next(each for each in LINES if each.row == line.row) is line
     cpu = [median(results, line.row, target, "cpu") if is_first else None
            for target in ("rabbitmq", "warren")]
     return [line.title,
-            " / ".join(f"{number(value, line.unit)} {SHORT[target]}".strip()
+            " / ".join(f"{number(value, line.unit)}{star(target)} {SHORT[target]}".strip()
                        for target, value in theirs.items()) or "-",
-            number(ours, line.unit),
+            number(ours, line.unit) + star("warren"),
             f"x {number(times)}" if times is not None else "-",
             goal,
             f"{number(cpu[0])} / {number(cpu[1])}" if any(cpu) else ""]
@@ -97,7 +101,6 @@ def stub_table(results):
             continue
         result = results[row][target]["runs"][-1]["raw"][0]["result"]
         messages = max(result.get("published", 0), result.get("delivered", 0))
-        # The generator's time includes its warm-up, so this is somewhat more than the truth.
         each = result["generator_cpu_seconds"] * 1e6 / messages if messages else None
         lines.append(f"| {title} | {number(median(results, row, target, 'rate'), '/s')} | "
                      f"{number(median(results, row, target, 'cpu'))} | {number(each)} |")
@@ -133,18 +136,22 @@ def commands(results):
 
 
 def disturbance(results):
-    quick = [row for row in results for each in results[row].values() if each.get("quick")]
-    runs = sorted({len(each["runs"]) for row in results.values() for each in row.values()})
-    text = f"Medians of {' to '.join(map(str, runs))} runs."
+    counts = sorted({len(each["runs"]) for row in results.values() for each in row.values()})
+    text = "One run each." if counts == [1] else \
+        f"Medians of {' to '.join(map(str, counts))} runs."
     others = sorted(run["others_cores"] for row in results.values() for each in row.values()
                     for run in each["runs"] if "others_cores" in run)
     if others:
         text += f" Other work on the machine took {others[0]:g} to {others[-1]:g} cores " \
             f"meanwhile, {others[len(others) // 2]:g} in the median."
-    if quick:
-        text += " Short runs (`--quick`), some with fewer queues, bindings or messages: " + \
-            ", ".join(sorted(set(quick))) + "."
+    if any(is_reduced(results, row, target) for row in results for target in results[row]):
+        text += "\n\n\\* from a short run, with fewer queues, bindings, messages or connections " \
+            "than the row says."
     return text
+
+
+def is_reduced(results, row, target):
+    return row in REDUCED_WHEN_QUICK and results.get(row, {}).get(target, {}).get("quick", False)
 
 
 def write(results):
@@ -159,10 +166,12 @@ Written by `make bench` (`tests/bench/run.py`); do not edit. What is written by 
 - RabbitMQ: Debian's {rabbit_version()}, default configuration, management on, started by hand
 - Warren: release build of this tree, management on
 
-{disturbance(results)} Both brokers are started afresh for each run and take turns, so that what
-disturbs one disturbs the other. Where RabbitMQ has several kinds of queues the ratio is to the best
+Both brokers are started afresh for each run and take turns, so that what disturbs one disturbs the
+other. Where RabbitMQ has several kinds of queues the ratio is to the best
 of them. CPU is user and system time of the server processes for each message delivered (confirmed
 where there is no consumer), or each request.
+
+{disturbance(results)}
 
 {table(results)}
 

@@ -246,6 +246,8 @@ ROWS = {
     "cluster": (cluster, ["warren", "rabbitmq", "rabbitmq-quorum"]),
     "failover": (failover, ["warren", "rabbitmq", "rabbitmq-quorum"]),
 }
+# What these are about is less of it in a quick run.
+REDUCED_WHEN_QUICK = {"bindings", "backlog", "many-queues", "idle"}
 # RabbitMQ takes minutes for these; once is enough.
 SLOW = {("bindings", "rabbitmq"), ("many-queues", "rabbitmq"), ("backlog", "rabbitmq")}
 
