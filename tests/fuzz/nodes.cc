@@ -9,6 +9,7 @@
 #include "cluster/link_message.h"
 #include "codec/epmd.h"
 #include "codec/epmd_registry.h"
+#include "codec/proxy_header.h"
 #include "fuzz/targets.h"
 #include "net/handshake.h"
 #include "raft/message_codec.h"
@@ -62,6 +63,19 @@ void fuzz_epmd(ByteView input) {
     if (reply.close) registry.on_closed(epmd::ConnectionId{1 + i % 3});
     input.remove_prefix(size);
   }
+}
+
+/// A header means the same however it is cut, and never more octets than there are.
+void fuzz_proxy(ByteView input) {
+  const auto whole = codec::proxy::read_header(input);
+  std::size_t size = 0;
+  auto part = codec::proxy::read_header({});
+  while (part && !*part && size < input.size())
+    part = codec::proxy::read_header(input.substr(0, ++size));
+  if (!whole) return ASSERT(!part);
+  if (!*whole) return ASSERT(part && !*part);
+  ASSERT(part && *part && (*part)->size == size && size <= codec::proxy::max_header_size);
+  ASSERT((*whole)->size == size && (*whole)->source == (*part)->source);
 }
 
 void fuzz_handshake(ByteView input) {

@@ -33,5 +33,6 @@ void fuzz_segment(base::ByteView input);
 void fuzz_queue(base::ByteView input);
 void fuzz_http(base::ByteView input);
 void fuzz_conf(base::ByteView input);
+void fuzz_proxy(base::ByteView input);
 
 }  // namespace warren::fuzz
