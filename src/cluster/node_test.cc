@@ -48,11 +48,11 @@ struct SingleNode final : base::Clock, broker::ChannelEvents {
     node->change(channel, next_request(), command);
     turn();
   }
-  catalog::QueueId declare(const std::string& name) {
+  catalog::QueueId declare(const std::string& name, const catalog::NodeName& leader = "") {
     catalog::DeclareQueue command;
     command.queue.name = {"/", name};
     command.queue.durable = true;
-    command.queue.leader = node->node_name();
+    command.queue.leader = leader.empty() ? node->node_name() : leader;
     change(command);
     const catalog::Queue* queue = node->catalog().find_queue(command.queue.name);
     REQUIRE(queue);
@@ -60,8 +60,10 @@ struct SingleNode final : base::Clock, broker::ChannelEvents {
   }
   broker::RequestId next_request() { return {++requests}; }
 
-  void on_confirmed(std::span<const broker::PublishSeq>) override {}
-  void on_rejected(std::span<const broker::PublishSeq>) override {}
+  void on_confirmed(std::span<const broker::PublishSeq>) override {
+    if (closes_when_confirmed) node->close_channel(channel);
+  }
+  void on_rejected(std::span<const broker::PublishSeq>) override { ++rejections; }
   void on_delivery(std::string_view, const broker::Delivery&) override {}
   void on_consumer_cancelled(std::string_view) override {}
   void on_got(broker::RequestId, base::Result<std::optional<broker::Delivery>> delivery,
@@ -90,6 +92,8 @@ struct SingleNode final : base::Clock, broker::ChannelEvents {
   broker::ChannelId channel;
   std::uint64_t requests = 0;
   int answers = 0;
+  int rejections = 0;
+  bool closes_when_confirmed = false;
   std::vector<std::string> errors;
 };
 
@@ -107,4 +111,18 @@ TEST_CASE("requests that come after a long silence have their whole time") {
   }
   CHECK(single.answers == 1 + 2 * 10);
   CHECK(single.errors == std::vector<std::string>());
+}
+
+TEST_CASE("a channel that closes on hearing of its confirms hears nothing more") {
+  SingleNode single;
+  single.change(catalog::AddNode{"rabbit@away", catalog::NodeKind::ram, "uuid"});
+  single.change(catalog::NodeUp{"rabbit@away", {1}});
+  catalog::QueueId queue = single.declare("q", "rabbit@away");
+  single.change(catalog::NodesDown{{{"rabbit@away", {1}}}});
+  single.closes_when_confirmed = true;
+  auto message = broker::Message::make({"", "q", "", "body", true, 0});
+  single.node->publish(single.channel, {1}, message, {});
+  single.node->publish(single.channel, {2}, message, {{queue}});
+  single.turn();
+  CHECK(single.rejections == 0);
 }
