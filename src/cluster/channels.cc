@@ -351,8 +351,9 @@ void Channels::tell_publishes(Channel& channel) {
   rejected.swap(channel.rejected);
   if (!channel.events) return;
   if (!confirmed.empty()) channel.events->on_confirmed(confirmed);
-  if (!rejected.empty()) channel.events->on_rejected(rejected);
-  if (channel.was_congested && !is_over_limit(channel)) {
+  // Whoever hears of that may close the channel.
+  if (channel.events && !rejected.empty()) channel.events->on_rejected(rejected);
+  if (channel.events && channel.was_congested && !is_over_limit(channel)) {
     channel.was_congested = false;
     channel.events->on_uncongested();
   }
