@@ -5,6 +5,8 @@
 namespace warren::server {
 namespace {
 
+constexpr std::chrono::seconds taken_patience(2);
+constexpr std::chrono::milliseconds taken_delay(50);
 constexpr std::chrono::milliseconds first_delay(100);
 constexpr std::chrono::seconds longest_delay(5);
 constexpr std::chrono::seconds answer_patience(5);
@@ -50,6 +52,7 @@ EpmdRegistration::EpmdRegistration(net::Shard& shard, Options options, FirstResu
       options_(std::move(options)),
       done_(std::move(done)),
       retry_timer_(shard, [this] { attempt(); }),
+      started_(shard.now()),
       delay_(first_delay) {
   attempt();
 }
@@ -83,6 +86,9 @@ void EpmdRegistration::on_registered() {
 
 void EpmdRegistration::on_taken() {
   session_.reset();
+  // A node of that name that was killed a moment ago may not have been noticed yet.
+  if (done_ && shard_.now() < started_ + taken_patience)
+    return retry_timer_.set(shard_.now() + taken_delay);
   if (FirstResult done = std::exchange(done_, nullptr)) {
     done(base::fail(base::ErrorCode::already_exists, "the name is registered by another node"));
     return;

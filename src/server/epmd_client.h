@@ -23,8 +23,8 @@ class EpmdRegistration {
     codec::epmd::NodeInfo node;
     std::function<void()> start_service;
   };
-  /// Told once, when the name is registered for the first time or is found to be taken
-  /// (already_exists).
+  /// Told once, when the name is registered for the first time or is found to be taken for two
+  /// seconds (already_exists).
   using FirstResult = std::function<void(base::Result<>)>;
 
   EpmdRegistration(net::Shard& shard, Options options, FirstResult done);
@@ -42,6 +42,7 @@ class EpmdRegistration {
   Options options_;
   FirstResult done_;
   net::Timer retry_timer_;
+  base::Time started_;
   base::Duration delay_;
   int starts_ = 0;
   std::unique_ptr<net::Dial> dial_;

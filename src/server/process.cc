@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -31,6 +32,9 @@ void point_streams_to_null() {
   if (null > STDERR_FILENO) ::close(null);
 }
 
+constexpr int lock_interval_ms = 20;
+constexpr int lock_tries = 100;
+
 }  // namespace
 
 base::Result<std::unique_ptr<DataDirLock>> DataDirLock::take(const fs::path& data_dir) {
@@ -42,7 +46,14 @@ base::Result<std::unique_ptr<DataDirLock>> DataDirLock::take(const fs::path& dat
   fs::path path = data_dir / "lock";
   int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
   if (descriptor < 0) return system_error("open", path);
-  if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+  bool is_locked = false;
+  for (int tries = lock_tries; !is_locked && tries > 0; --tries) {
+    is_locked = ::flock(descriptor, LOCK_EX | LOCK_NB) == 0;
+    if (is_locked || errno != EWOULDBLOCK) break;
+    ::poll(nullptr, 0, lock_interval_ms);
+    errno = EWOULDBLOCK;
+  }
+  if (!is_locked) {
     auto failed = errno == EWOULDBLOCK
                       ? base::fail(base::ErrorCode::already_exists,
                                    fmt::format("another process uses {}", data_dir.string()))

@@ -11,7 +11,8 @@ namespace warren::server {
 /// Holds the data directory for one process (flock on its file "lock") for as long as it lives.
 class DataDirLock {
  public:
-  /// already_exists when another process holds it. Makes the directory.
+  /// already_exists when another process holds it and goes on to for two seconds: one that was
+  /// killed may still be letting go of its memory and files. Makes the directory.
   static base::Result<std::unique_ptr<DataDirLock>> take(const std::filesystem::path& data_dir);
   ~DataDirLock();
   DataDirLock(const DataDirLock&) = delete;
