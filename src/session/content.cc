@@ -95,6 +95,8 @@ void ContentAssembler::add_body(const Frame& frame) {
 }
 
 void ContentAssembler::add_piece(base::ByteView piece) {
+  // An empty body frame is no beginning: the whole body may come in the next one.
+  if (piece.empty()) return;
   if (publish_.body_size > reserved_body_bytes) {
     body_.append(piece);
     return;

@@ -71,6 +71,19 @@ TEST_CASE("publishes come out whole however the stream is cut") {
   }
 }
 
+TEST_CASE("an empty body frame before the whole body is nothing") {
+  base::Random random(4);
+  base::Bytes bytes = session::publish_frames("1 x key \"abc\" delivery_mode=2");
+  base::Bytes empty;
+  codec::amqp091::write_frame(empty, codec::amqp091::frame_body, 1, "");
+  constexpr std::size_t body_frame_bytes = 3 + codec::amqp091::frame_overhead;
+  bytes.insert(bytes.size() - body_frame_bytes, empty);
+  ContentAssembler assembler(1000);
+  auto seen = assemble(assembler, bytes, 1000, random);
+  REQUIRE(seen.size() == 1);
+  CHECK(seen[0].body == "abc");
+}
+
 TEST_CASE("a body over the limit is counted and thrown away") {
   base::Random random(5);
   ContentAssembler assembler(1000);
