@@ -282,6 +282,8 @@ def try_connect(port):
 class Boot(unittest.TestCase):
     def test_a_taken_management_port_fails_the_boot(self):
         with Cluster(1) as cluster, socket.socket() as taken:
+            # Connections of an earlier journey to this port may linger.
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             taken.bind(("", cluster[1].http_port))
             taken.listen()
             result = cluster.run("rabbitmq-server", env=cluster[1].environment())
