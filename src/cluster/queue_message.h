@@ -17,6 +17,10 @@ using broker::Lease;
 using broker::PublishSeq;
 using broker::RequestId;
 
+/// A batch of publishes or deliveries ends when it is this long: what one message carries over a
+/// link stays far below max_link_message_bytes, whatever the messages' sizes.
+inline constexpr std::size_t max_batch_bytes = 1u << 20;
+
 // From a channel to a queue's leader.
 
 struct Publish {
