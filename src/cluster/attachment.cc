@@ -20,13 +20,20 @@ void Attachment::send(QueueRequest request) {
 
 void Attachment::publish(PublishSeq seq, const broker::Message& message) {
   unconfirmed_.push_back({seq, message});
-  if (is_attached_) publishes_.publishes.push_back({seq, message});
+  if (is_attached_) gather({seq, message});
+}
+
+void Attachment::gather(Publish publish) {
+  publishes_bytes_ += publish.message.encoded().size();
+  publishes_.publishes.push_back(std::move(publish));
+  if (publishes_bytes_ >= max_batch_bytes) flush();
 }
 
 void Attachment::flush() {
   // Both are taken out first, because sending comes here again.
   SettleTo settles = std::exchange(settles_, {});
   PublishTo publishes = std::exchange(publishes_, {});
+  publishes_bytes_ = 0;
   if (!settles.messages.empty()) send(std::move(settles));
   if (!publishes.publishes.empty()) send(std::move(publishes));
 }
@@ -110,6 +117,7 @@ void Attachment::leave() {
   // What was published is sent again from unconfirmed_; what was settled counts as lost.
   is_attached_ = false;
   publishes_ = {};
+  publishes_bytes_ = 0;
   settles_ = {};
 }
 
@@ -159,7 +167,8 @@ void Attachment::attach(const catalog::Queue& queue, Lease lease, Effects& effec
       ++consumer;
     }
   }
-  if (!unconfirmed_.empty()) send(PublishTo{{unconfirmed_.begin(), unconfirmed_.end()}});
+  for (const Publish& publish : unconfirmed_) gather(publish);
+  flush();
   for (const auto& [request, asked] : asked_) send(asked.what);
 }
 

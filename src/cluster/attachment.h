@@ -15,7 +15,8 @@ namespace warren::cluster {
 /// A channel's side of one queue: what it has asked and published there and what is not answered
 /// yet, so that all of it can be said again to the next leader when one is lost.
 ///
-/// Publishes and settlements gather until `flush`, or until something else is said to the queue.
+/// Publishes and settlements gather until `flush`, until something else is said to the queue, or
+/// until the publishes are max_batch_bytes long.
 class Attachment {
  public:
   /// What the attachment tells its channel.
@@ -44,7 +45,6 @@ class Attachment {
   void flush();
   /// The channel ends: what was published still goes to the queue, all else is given up.
   void close();
-  bool is_closing() const { return is_closing_; }
   bool is_idle() const;
   bool is_attached() const { return is_attached_; }
 
@@ -76,6 +76,7 @@ class Attachment {
   };
 
   void send(QueueRequest request);
+  void gather(Publish publish);
   void attach(const catalog::Queue& queue, Lease lease, Effects& effects);
   void leave();
   void give_up(const catalog::Queue& queue, Effects& effects);
@@ -100,7 +101,8 @@ class Attachment {
   std::map<RequestId, Asked> asked_;
   std::map<std::string, Consumer> consumers_;
   PublishTo publishes_;  ///< to be sent; they are in unconfirmed_ too
-  SettleTo settles_;     ///< to be sent
+  std::size_t publishes_bytes_ = 0;
+  SettleTo settles_;  ///< to be sent
 };
 
 }  // namespace warren::cluster

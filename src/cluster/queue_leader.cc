@@ -76,7 +76,7 @@ bool QueueLeader::attach(const NodeName& from, const ToQueue& to) {
   if (is_known && to.lease == attachment->second.lease) return true;
   if (!to.is_first || (is_known && to.lease < attachment->second.lease)) return false;
   if (is_known) drop(to.channel);
-  attachments_[to.channel] = {from, to.lease, {}};
+  attachments_[to.channel] = {from, to.lease, {}, 0};
   return true;
 }
 
@@ -417,21 +417,22 @@ void QueueLeader::deliver() {
       tag = tags.rbegin();
     }
     auto consumer = static_cast<std::uint32_t>(tags.rend() - tag - 1);
+    receiver->second.delivered_bytes += item.message.encoded().size();
     delivered.messages.push_back(
         {consumer, item.index, item.redelivered, std::move(item.message)});
+    if (receiver->second.delivered_bytes >= max_batch_bytes) tell_deliveries(*receiver);
   }
-  tell_deliveries(receivers);
+  for (auto* each : receivers) tell_deliveries(*each);
   if (highest > replica_.delivered()) order(Delivered{highest});
   settle_for_good(std::move(gone));
 }
 
-void QueueLeader::tell_deliveries(std::vector<std::pair<const ChannelId, Attachment>*>& receivers) {
-  for (auto* receiver : receivers) {
-    Attachment& attachment = receiver->second;
-    context_.send(attachment.node,
-                  ToChannel{receiver->first, replica_.id(), attachment.lease,
-                            std::exchange(attachment.delivered, {})});
-  }
+void QueueLeader::tell_deliveries(std::pair<const ChannelId, Attachment>& receiver) {
+  Attachment& attachment = receiver.second;
+  if (attachment.delivered.messages.empty()) return;
+  attachment.delivered_bytes = 0;
+  context_.send(attachment.node, ToChannel{receiver.first, replica_.id(), attachment.lease,
+                                           std::exchange(attachment.delivered, {})});
 }
 
 void QueueLeader::ship_entries(const NodeName& node, Follower& follower) {

@@ -43,6 +43,7 @@ class QueueLeader {
     NodeName node;
     Lease lease;
     DeliveredBy delivered;  ///< in this turn, not yet told
+    std::size_t delivered_bytes = 0;
   };
   /// Whether a proposal has been answered; it outlives the leader that made it.
   struct Proposal {
@@ -113,7 +114,7 @@ class QueueLeader {
   void answer_gets();
   void answer_syncs();
   void deliver();
-  void tell_deliveries(std::vector<std::pair<const ChannelId, Attachment>*>& receivers);
+  void tell_deliveries(std::pair<const ChannelId, Attachment>& receiver);
   void ship();
   void ship_entries(const NodeName& node, Follower& follower);
   void ship_snapshot(const NodeName& node, Follower& follower);

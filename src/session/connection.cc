@@ -232,7 +232,9 @@ void Connection::check_heartbeat() {
   if (state_ >= State::silent || info_.timeout_s == 0) return;
   if (now_ >= next_receive_check_ && has_missed_heartbeats()) return reset();
   if (now_ < next_send_check_) return;
-  next_send_check_ = now_ + interval_of(info_) / 2;
+  // On the grid, however late this turn is.
+  const base::Duration half = interval_of(info_) / 2;
+  next_send_check_ = now_ - (now_ - next_send_check_) % half + half;
   const std::uint64_t sent = info_.send_oct + talk_.output.size();
   if (sent == sent_at_check_.value_or(sent)) write_heartbeat(talk_.output.text());
   sent_at_check_ = info_.send_oct + talk_.output.size();

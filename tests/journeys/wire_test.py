@@ -14,7 +14,7 @@ from wire import HEADER, Client, arguments_of, octets_of_line
 ROWS = pathlib.Path(__file__).with_name("wire_rows.txt")
 ANSWER_S = 5 * SLOWNESS  # how long an answer may take
 QUIET_S = 0.25  # how long nothing may come for "nothing comes"
-TIMED_TOLERANCE_S = 0.9 * SLOWNESS
+TIMED_TOLERANCE_S = 0.35 * SLOWNESS
 CAPABILITIES = ["authentication_failure_close", "basic.nack", "consumer_cancel_notify"]
 
 
