@@ -27,6 +27,12 @@ base::Duration interval_of(const ConnectionInfo& info) {
   return std::chrono::seconds(info.timeout_s);
 }
 
+/// On the grid when this one is a little late, so that lateness does not add up; but never so soon
+/// that there is no time to hear anything.
+base::Time next_check(base::Time planned, base::Time now, base::Duration step) {
+  return now - planned < step / 2 ? planned + step : now + step;
+}
+
 }  // namespace
 
 Connection::Connection(Environment& environment, PeerInfo peer, catalog::ConnectionId id,
@@ -232,9 +238,7 @@ void Connection::check_heartbeat() {
   if (state_ >= State::silent || info_.timeout_s == 0) return;
   if (now_ >= next_receive_check_ && has_missed_heartbeats()) return reset();
   if (now_ < next_send_check_) return;
-  // On the grid, however late this turn is.
-  const base::Duration half = interval_of(info_) / 2;
-  next_send_check_ = now_ - (now_ - next_send_check_) % half + half;
+  next_send_check_ = next_check(next_send_check_, now_, interval_of(info_) / 2);
   const std::uint64_t sent = info_.send_oct + talk_.output.size();
   if (sent == sent_at_check_.value_or(sent)) write_heartbeat(talk_.output.text());
   sent_at_check_ = info_.send_oct + talk_.output.size();
@@ -242,7 +246,7 @@ void Connection::check_heartbeat() {
 
 /// While we don't read, silence says nothing about the peer.
 bool Connection::has_missed_heartbeats() {
-  next_receive_check_ = now_ + interval_of(info_);
+  next_receive_check_ = next_check(next_receive_check_, now_, interval_of(info_));
   const bool is_silent = info_.recv_oct == received_at_check_ && wants_input();
   received_at_check_ = info_.recv_oct;
   if (is_silent && missed_one_check_) {

@@ -190,6 +190,26 @@ TEST_CASE("a client that takes nothing for half an hour is cut, one that takes a
   CHECK(pass_minutes(2, 0));
 }
 
+TEST_CASE("turns that come late do not move the heartbeats after them") {
+  Stage stage;
+  stage.connect("a");
+  auto& connection = stage.connection();
+  const base::Time start = stage.now();
+  std::vector<std::int64_t> sent_at_s;
+  base::Time now = start;
+  while (connection.wants_close() != session::amqp091::Connection::CloseStyle::reset) {
+    now = connection.deadline() + std::chrono::milliseconds(sent_at_s.size() % 3 == 1 ? 100 : 0);
+    REQUIRE(now < start + std::chrono::minutes(10));
+    connection.tick(now);
+    connection.flush_turn();
+    if (!connection.output().take_flat().empty())
+      sent_at_s.push_back((now - start) / std::chrono::seconds(1));
+    connection.on_output_drained(0);
+  }
+  CHECK(sent_at_s == std::vector<std::int64_t>{30, 60, 90, 120, 150});
+  CHECK((now - start) / std::chrono::seconds(1) == 180);
+}
+
 TEST_CASE("a consumer that the queue cancels while its tag is being cancelled ends once") {
   auto stage = stage_with_queue();
   say(*stage, "1 basic.consume queue=q tag=t");
