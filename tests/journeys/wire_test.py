@@ -1,6 +1,6 @@
-"""The wire as clients of RabbitMQ 3.10 know it: plays the cases of wire_rows.txt, octet by octet,
+"""The wire as clients of RabbitMQ 3.10 know it: plays the cases in wire_rows/, octet by octet,
 against one node, and compares every frame that comes back. The language of the cases is described
-at the top of that file; the client of wire.py knows nothing of AMQP but how frames are laid out."""
+in its README; the client of wire.py knows nothing of AMQP but how frames are laid out."""
 
 import concurrent.futures
 import pathlib
@@ -11,7 +11,7 @@ import unittest
 from harness import SLOWNESS, Cluster
 from wire import HEADER, Client, arguments_of, octets_of_line
 
-ROWS = pathlib.Path(__file__).with_name("wire_rows.txt")
+ROWS = pathlib.Path(__file__).with_name("wire_rows")
 ANSWER_S = 5 * SLOWNESS  # how long an answer may take
 QUIET_S = 0.25  # how long nothing may come for "nothing comes"
 TIMED_TOLERANCE_S = 0.35 * SLOWNESS
@@ -138,13 +138,14 @@ class Player:
 
 
 def read_cases():
-    """(name, lines) for each case of the file."""
+    """(name, lines) for each case of the files."""
     cases = []
-    for line in ROWS.read_text().splitlines():
-        if line.startswith("=== "):
-            cases.append((line[4:], []))
-        elif line.strip() and not line.startswith("#"):
-            cases[-1][1].append(line)
+    for file in sorted(ROWS.glob("*.txt")):
+        for line in file.read_text().splitlines():
+            if line.startswith("=== "):
+                cases.append((line[4:], []))
+            elif line.strip() and not line.startswith("#"):
+                cases[-1][1].append(line)
     return cases
 
 
