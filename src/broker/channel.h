@@ -108,7 +108,7 @@ class Gateway {
                        std::span<const catalog::QueueId> queues) = 0;
   /// True while too much of the channel's is under way; it should stop reading its publisher
   /// until on_uncongested.
-  virtual bool is_congested(ChannelId channel) const = 0;
+  virtual bool is_congested(ChannelId channel) = 0;
 
   virtual void subscribe(ChannelId channel, RequestId request, catalog::QueueId queue,
                          const Subscription& subscription) = 0;

@@ -105,11 +105,11 @@ bool Channels::is_over_limit(const Channel& channel) const {
   return channel.publishes.size() > max_publishes || channel.publishes.bytes() > max_publish_bytes;
 }
 
-bool Channels::is_congested(ChannelId id) const {
+bool Channels::is_congested(ChannelId id) {
   auto channel = channels_.find(id);
   if (channel == channels_.end()) return false;
   bool is_congested = is_over_limit(channel->second);
-  const_cast<Channel&>(channel->second).was_congested |= is_congested;
+  channel->second.was_congested |= is_congested;
   return is_congested;
 }
 

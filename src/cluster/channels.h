@@ -25,7 +25,7 @@ class Channels {
   void close(ChannelId channel);
   void publish(ChannelId channel, PublishSeq seq, const broker::Message& message,
                std::span<const QueueId> queues);
-  bool is_congested(ChannelId channel) const;
+  bool is_congested(ChannelId channel);
   void subscribe(ChannelId channel, RequestId request, QueueId queue,
                  const broker::Subscription& subscription);
   void unsubscribe(ChannelId channel, RequestId request, std::string_view consumer_tag);

@@ -237,6 +237,4 @@ std::vector<catalog::NodeName> Node::linked_members() const {
   return linked;
 }
 
-bool Node::has_quorum() const { return impl_->metadata_->core().leader().has_value(); }
-
 }  // namespace warren::cluster

@@ -155,7 +155,6 @@ class Node final : public broker::Gateway {
   /// Members as Raft and the links see them, for cluster_status and logs.
   std::vector<catalog::NodeName> running_members() const;
   std::vector<catalog::NodeName> linked_members() const;
-  bool has_quorum() const;
 
   // Gateway, see broker/channel.h.
   const catalog::Catalog& catalog() const override;
@@ -164,7 +163,7 @@ class Node final : public broker::Gateway {
   void close_channel(broker::ChannelId channel) override;
   void publish(broker::ChannelId channel, broker::PublishSeq seq, const broker::Message& message,
                std::span<const catalog::QueueId> queues) override;
-  bool is_congested(broker::ChannelId channel) const override;
+  bool is_congested(broker::ChannelId channel) override;
   void subscribe(broker::ChannelId channel, broker::RequestId request, catalog::QueueId queue,
                  const broker::Subscription& subscription) override;
   void unsubscribe(broker::ChannelId channel, broker::RequestId request,

@@ -24,7 +24,7 @@ void Node::publish(broker::ChannelId channel, broker::PublishSeq seq,
   impl_->channels_->publish(channel, seq, message, queues);
 }
 
-bool Node::is_congested(broker::ChannelId channel) const {
+bool Node::is_congested(broker::ChannelId channel) {
   return impl_->channels_->is_congested(channel);
 }
 

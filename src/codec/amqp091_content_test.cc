@@ -16,7 +16,13 @@ const DeliverView deliver{"tag", 7, true, "exchange", "key"};
 
 Bytes expected_delivery(ByteView properties, ByteView body, std::uint32_t frame_max) {
   Bytes out;
-  encode_deliver(out, 3, deliver);
+  BasicDeliver method;
+  method.consumer_tag = deliver.consumer_tag;
+  method.delivery_tag = deliver.delivery_tag;
+  method.redelivered = deliver.redelivered;
+  method.exchange = deliver.exchange;
+  method.routing_key = deliver.routing_key;
+  encode_method(out, 3, method);
   write_header_frame(out, 3, BasicDeliver::ids.class_id, body.size(), properties);
   write_body_frames(out, 3, body, frame_max);
   return out;

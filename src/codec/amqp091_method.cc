@@ -101,8 +101,4 @@ char* store_deliver(char* to, std::uint16_t channel, const DeliverView& deliver)
   return to;
 }
 
-void encode_deliver(Bytes& out, std::uint16_t channel, const DeliverView& deliver) {
-  store_deliver(base::extend(out, deliver_size(deliver)), channel, deliver);
-}
-
 }  // namespace warren::codec::amqp091

@@ -62,7 +62,5 @@ struct DeliverView {
 /// place after it.
 std::size_t deliver_size(const DeliverView& deliver);
 char* store_deliver(char* to, std::uint16_t channel, const DeliverView& deliver);
-/// Appends a complete basic.deliver frame.
-void encode_deliver(Bytes& out, std::uint16_t channel, const DeliverView& deliver);
 
 }  // namespace warren::codec::amqp091

@@ -187,14 +187,15 @@ TEST_CASE("a delivery written from views equals the recorded frame and the metho
   method.exchange = "wire.x";
   method.routing_key = "a.b";
   DeliverView view{method.consumer_tag, 2, true, method.exchange, method.routing_key};
-  Bytes out;
-  encode_deliver(out, 1, view);
+  Bytes out(deliver_size(view), '\0');
+  CHECK(store_deliver(out.data(), 1, view) == out.data() + out.size());
   CHECK(out == from_hex("0100010000003f003c003c2663746167312e313466343030303434623331343130663831"
                         "303265633736633031303938346600000000000000020106776972652e7803612e62ce"));
   CHECK(out == frame_of(method));
   Bytes longest(255, 'x');
-  out.clear();
-  encode_deliver(out, 1, {longest, 1, false, longest, longest});
+  view = {longest, 1, false, longest, longest};
+  out.resize(deliver_size(view));
+  CHECK(store_deliver(out.data(), 1, view) == out.data() + out.size());
   CHECK(decode_method(payload_of(out)).has_value());
 }
 

@@ -81,14 +81,6 @@ base::Result<ContentHeader> split_content_header(ByteView payload) {
   return header;
 }
 
-void join_content_header(Bytes& out, const ContentHeader& header) {
-  base::ByteWriter writer(out);
-  writer.u16(header.class_id);
-  writer.u16(0);
-  writer.u64(header.body_size);
-  writer.raw(header.properties);
-}
-
 base::Result<Properties> decode_properties(ByteView encoded) {
   base::ByteReader reader(encoded);
   std::uint16_t flags = reader.u16();

@@ -22,9 +22,8 @@ struct ContentHeader {
   ByteView properties;
 };
 /// Checks only that the fixed part is there; `scan_properties` checks the rest. The other
-/// direction is `write_header_frame` (a frame) and `join_content_header` (a payload).
+/// direction is `write_header_frame`.
 base::Result<ContentHeader> split_content_header(ByteView payload);
-void join_content_header(Bytes& out, const ContentHeader& header);
 
 /// All properties of a message, owned, in wire order.
 struct Properties {

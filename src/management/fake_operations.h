@@ -124,7 +124,7 @@ class FakeOperations final : public Operations, public broker::Gateway {
     for (catalog::QueueId queue : queues) messages_[queue].push_back(message);
     tell(channel, [seq](broker::ChannelEvents& events) { events.on_confirmed({&seq, 1}); });
   }
-  bool is_congested(broker::ChannelId) const override { return false; }
+  bool is_congested(broker::ChannelId) override { return false; }
   void subscribe(broker::ChannelId, broker::RequestId, catalog::QueueId,
                  const broker::Subscription&) override {}
   void unsubscribe(broker::ChannelId, broker::RequestId, std::string_view) override {}

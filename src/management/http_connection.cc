@@ -43,7 +43,6 @@ struct HttpConnection::State : std::enable_shared_from_this<HttpConnection::Stat
   bool is_answering = false;
   bool is_head = false;
   bool keep_alive = true;
-  bool input_ended = false;
   bool finished = false;
   bool in_call = false;  ///< run() is on the stack already
 
@@ -63,7 +62,6 @@ struct HttpConnection::State : std::enable_shared_from_this<HttpConnection::Stat
         case HttpParser::State::complete: dispatch();
       }
     }
-    if (input_ended && !is_answering) finished = true;
   }
 
   void dispatch() {
@@ -136,11 +134,6 @@ void HttpConnection::feed(base::ByteView bytes, base::Time now) {
   state.in_call = false;
 }
 
-void HttpConnection::feed_end() {
-  state_->input_ended = true;
-  if (!state_->is_answering) state_->finished = true;
-}
-
 void HttpConnection::tick(base::Time now) {
   State& state = *state_;
   state.now = now;
@@ -157,7 +150,7 @@ base::Time HttpConnection::deadline() const {
 }
 
 bool HttpConnection::wants_input() const {
-  if (state_->finished || state_->input_ended) return false;
+  if (state_->finished) return false;
   return !state_->is_answering || state_->input.size() < state_->options.max_pipeline_bytes;
 }
 

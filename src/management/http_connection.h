@@ -53,8 +53,6 @@ class HttpConnection {
   ~HttpConnection();
 
   void feed(base::ByteView bytes, base::Time now);
-  /// The client has closed its sending side.
-  void feed_end();
   void tick(base::Time now);
   base::Time deadline() const;
 

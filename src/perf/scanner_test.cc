@@ -38,7 +38,11 @@ struct Recorder {
 
 std::string delivery(std::size_t size) {
   std::string bytes;
-  amqp::encode_deliver(bytes, 1, {"c0", 7, false, "", "perf"});
+  amqp::BasicDeliver deliver;
+  deliver.consumer_tag = "c0";
+  deliver.delivery_tag = 7;
+  deliver.routing_key = "perf";
+  amqp::encode_method(bytes, 1, deliver);
   amqp::write_header_frame(bytes, 1, 60, size, base::ByteView("\0\0", 2));
   amqp::write_body_frames(bytes, 1, std::string(size, 'b'), 4096);
   return bytes;

@@ -39,7 +39,7 @@ class FakeGateway : public broker::Gateway {
   void close_channel(broker::ChannelId channel) override;
   void publish(broker::ChannelId channel, broker::PublishSeq seq, const broker::Message& message,
                std::span<const catalog::QueueId> queues) override;
-  bool is_congested(broker::ChannelId) const override { return is_congested_; }
+  bool is_congested(broker::ChannelId) override { return is_congested_; }
   void subscribe(broker::ChannelId channel, broker::RequestId request, catalog::QueueId queue,
                  const broker::Subscription& subscription) override;
   void unsubscribe(broker::ChannelId channel, broker::RequestId request,

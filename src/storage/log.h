@@ -64,7 +64,6 @@ class Log : public DiskEvents {
   LogPosition written() const { return written_; }  ///< all before it survives the process
   LogPosition synced() const { return synced_; }    ///< all before it is durable
   /// Appended and not yet written: what a caller holds producers back by.
-  std::uint64_t unflushed_bytes() const { return unflushed_bytes_; }
   bool is_idle() const { return in_flight_.empty() && unflushed_bytes_ == 0; }
   /// The disk's first error. The node must end: appends are lost from here on.
   const std::optional<base::Error>& failed() const { return failed_; }

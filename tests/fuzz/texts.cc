@@ -51,7 +51,6 @@ void fuzz_http(ByteView input) {
     ASSERT(connection.take_output().size() <= 64 * whole.size() + 4096);
     input.remove_prefix(std::min(step, input.size()));
   }
-  connection.feed_end();
   for (int i = 0; i < 4 && !connection.done() && connection.deadline() != base::never; ++i) {
     now = std::max(now, connection.deadline());
     connection.tick(now);
