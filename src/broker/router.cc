@@ -210,14 +210,17 @@ void Router::State::set_alternate(RouteTable& table, const catalog::Exchange& ex
   change_shape();
 }
 
-/// The exchange's own argument goes before its policy.
+/// The exchange's own argument goes before its policy. The default exchange is no alternate.
 const std::string* Router::State::find_alternate(const catalog::Exchange& exchange) const {
-  if (const base::FieldValue* value = exchange.arguments.find("alternate-exchange"))
-    return value->as<std::string>();
-  if (exchange.policy.empty()) return nullptr;
-  const catalog::PolicyDefinition* definition =
-      catalog.find_policy_definition({exchange.name.vhost, exchange.policy});
-  return definition && definition->alternate_exchange ? &*definition->alternate_exchange : nullptr;
+  const std::string* name = nullptr;
+  if (const base::FieldValue* value = exchange.arguments.find("alternate-exchange")) {
+    name = value->as<std::string>();
+  } else if (!exchange.policy.empty()) {
+    const catalog::PolicyDefinition* definition =
+        catalog.find_policy_definition({exchange.name.vhost, exchange.policy});
+    if (definition && definition->alternate_exchange) name = &*definition->alternate_exchange;
+  }
+  return name && !name->empty() ? name : nullptr;
 }
 
 void Router::State::leave(RouteTable& target, std::uint32_t references) {

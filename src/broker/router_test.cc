@@ -112,6 +112,13 @@ TEST_CASE_FIXTURE(RouterFixture, "the alternate exchange takes what has no bindi
   CHECK(route("v", "k").empty());
 }
 
+TEST_CASE_FIXTURE(RouterFixture, "the default exchange is no alternate") {
+  queue("a");
+  exchange("x", "direct", {{"alternate-exchange", FieldValue("")}});
+  CHECK(route("x", "a").empty());
+  CHECK(route("", "a") == "a");
+}
+
 TEST_CASE_FIXTURE(RouterFixture, "a policy can name the alternate exchange") {
   queue("lost");
   exchange("x", "direct");
