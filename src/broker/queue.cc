@@ -10,6 +10,7 @@ namespace warren::broker {
 
 struct Queue::State {
   MessageRun ready;
+  DyingMessages dying;
   QueueConsumers consumers;
   /// Every message up to this one counts as delivered before.
   MessageIndex redelivered_until;
@@ -17,6 +18,7 @@ struct Queue::State {
   std::uint64_t unacknowledged_bytes = 0;
   std::uint64_t held_resident_bytes = 0;
   bool is_starved = false;
+  bool keeps_dead = false;
 
   bool has_ready(MessageIndex limit) const {
     const MessageRun::Entry* first = ready.first();
@@ -44,8 +46,20 @@ struct Queue::State {
     consumers.on_released(channel, entry.consumer);
   }
 
+  /// For every message that leaves other than by being taken or purged. It is in no run any more.
+  void end(MessageRun::Entry entry, DeathReason reason, std::vector<MessageIndex>& gone) {
+    // It may come to life again.
+    entry.redelivered |= reason == DeathReason::rejected;
+    if (keeps_dead)
+      dying.add(std::move(entry), reason);
+    else
+      gone.push_back(entry.index);
+  }
+
+  /// Of the messages that are not ready.
   template <typename Update>
-  void update_held(Update update) {
+  void update_others(Update update) {
+    update(dying.run());
     for (auto& [id, channel] : consumers.channels()) {
       held_resident_bytes -= channel.held.resident_bytes();
       update(channel.held);
@@ -76,23 +90,23 @@ void Queue::put_stored(MessageIndex index, std::uint32_t body_bytes) {
 
 void Queue::page_out(MessageIndex first, MessageIndex last) {
   state_->ready.page_out(first, last);
-  state_->update_held([&](MessageRun& held) { held.page_out(first, last); });
+  state_->update_others([&](MessageRun& held) { held.page_out(first, last); });
 }
 
 void Queue::mark_stored(MessageIndex first, MessageIndex last) {
   state_->ready.mark_stored(first, last);
-  state_->update_held([&](MessageRun& held) { held.mark_stored(first, last); });
+  state_->update_others([&](MessageRun& held) { held.mark_stored(first, last); });
 }
 
 void Queue::evict(MessageIndex first, MessageIndex last) {
   state_->ready.evict(first, last);
-  state_->update_held([&](MessageRun& held) { held.evict(first, last); });
+  state_->update_others([&](MessageRun& held) { held.evict(first, last); });
 }
 
 void Queue::page_in(std::span<const StoredBody> bodies) {
   state_->is_starved = false;
   state_->ready.page_in(bodies);
-  state_->update_held([&](MessageRun& held) { held.page_in(bodies); });
+  state_->update_others([&](MessageRun& held) { held.page_in(bodies); });
 }
 
 bool Queue::is_starved() const {
@@ -105,7 +119,8 @@ MessageIndex Queue::first_ready() const {
 }
 
 std::uint64_t Queue::resident_bytes() const {
-  return state_->ready.resident_bytes() + state_->held_resident_bytes;
+  return state_->ready.resident_bytes() + state_->held_resident_bytes +
+         state_->dying.run().resident_bytes();
 }
 
 base::Result<> Queue::subscribe(ChannelId channel, const Subscription& subscription) {
@@ -173,6 +188,8 @@ void Queue::settle(ChannelId id, std::span<const MessageIndex> messages, Outcome
     state_->release(*channel, *entry);
     if (outcome == Outcome::requeued)
       state_->requeue(std::move(*entry));
+    else if (outcome == Outcome::rejected)
+      state_->end(std::move(*entry), DeathReason::rejected, gone);
     else
       gone.push_back(index);
   };
@@ -204,12 +221,42 @@ void Queue::purge(std::vector<MessageIndex>& gone) {
   state_->ready.clear();
 }
 
+void Queue::set_keeps_dead(bool keeps_dead) {
+  state_->keeps_dead = keeps_dead;
+}
+
+std::optional<DyingMessage> Queue::next_dying() {
+  return state_->dying.next();
+}
+
+void Queue::pass_dying() {
+  state_->dying.pass();
+}
+
+void Queue::die_again(MessageIndex index, DeathReason reason) {
+  state_->dying.add_again(index, reason);
+}
+
+void Queue::drop_dying(std::vector<MessageIndex>& gone) {
+  MessageRun::Cursor cursor(state_->dying.run(), MessageIndex{});
+  for (; cursor.current(); cursor.advance()) gone.push_back(cursor.current()->index);
+  state_->dying.clear();
+}
+
+void Queue::revive_dying() {
+  MessageRun& run = state_->dying.run();
+  // Backwards: each is then likely to come before all that are ready.
+  while (!run.empty()) state_->ready.insert(run.take_last());
+  state_->dying.clear();
+}
+
 QueueCounts Queue::counts() const {
   return {.ready = state_->ready.size(),
           .unacknowledged = state_->unacknowledged,
           .consumers = state_->consumers.count(),
           .ready_bytes = state_->ready.body_bytes(),
-          .unacknowledged_bytes = state_->unacknowledged_bytes};
+          .unacknowledged_bytes = state_->unacknowledged_bytes,
+          .dying = state_->dying.run().size()};
 }
 
 bool Queue::had_consumers() const {
@@ -253,7 +300,9 @@ void Queue::remove(std::span<const MessageIndex> messages) {
     }
   };
   for (MessageIndex index : messages)
-    if (!state_->ready.take(index) && state_->unacknowledged > 0) remove_held(index);
+    if (!state_->ready.take(index) && !state_->dying.run().take(index) &&
+        state_->unacknowledged > 0)
+      remove_held(index);
 }
 
 void Queue::mark_redelivered(MessageIndex limit) {
@@ -274,6 +323,7 @@ void Queue::for_each_message(MessageIndex from,
     std::ranges::push_heap(heap, is_later);
   };
   add(state_->ready);
+  add(state_->dying.run());
   for (const auto& [id, channel] : state_->consumers.channels()) add(channel.held);
   while (heap.size() == 1) {
     MessageRun::Cursor& only = heap.front();

@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "broker/channel.h"
+#include "broker/dying_messages.h"
 #include "broker/message_run.h"
 
 namespace warren::broker {
@@ -32,6 +33,7 @@ struct QueueCounts {
   std::uint64_t consumers = 0;
   std::uint64_t ready_bytes = 0;           ///< bodies only
   std::uint64_t unacknowledged_bytes = 0;  ///< bodies only
+  std::uint64_t dying = 0;  ///< neither ready nor unacknowledged
 };
 
 /// A message that was read from disk.
@@ -84,13 +86,27 @@ class Queue {
   std::optional<Got> get(ChannelId channel, bool no_ack, MessageIndex limit);
 
   /// Takes back or drops what the channel holds; indexes that it does not hold are passed over.
-  /// Appends to `gone` those that left the queue for good.
+  /// Appends to `gone` those that left the queue for good. What is rejected dies.
   void settle(ChannelId channel, std::span<const MessageIndex> messages, Outcome outcome,
               std::vector<MessageIndex>& gone);
   /// Ends the channel's consumers and requeues what it holds.
   void drop_channel(ChannelId channel);
   /// Drops all ready messages; appends their indexes to `gone`.
   void purge(std::vector<MessageIndex>& gone);
+
+  /// A message dies when it leaves other than by being taken or purged. In a queue that keeps its
+  /// dead it stays, so that it can be taken somewhere else first, until it is removed; otherwise
+  /// it is gone.
+  void set_keeps_dead(bool keeps_dead);
+  /// The one that died first, of those that were not passed.
+  std::optional<DyingMessage> next_dying();
+  void pass_dying();
+  /// One that was passed is to be taken somewhere else again, after the others.
+  void die_again(MessageIndex index, DeathReason reason);
+  /// All that are dying are gone.
+  void drop_dying(std::vector<MessageIndex>& gone);
+  /// All that are dying are ready again.
+  void revive_dying();
 
   /// Messages need not be in memory: those that its owner can read from disk may go, and come back
   /// when they are wanted. Deliveries stop at the first that is not there.

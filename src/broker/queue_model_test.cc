@@ -32,6 +32,8 @@ struct Model {
 
   std::map<std::uint64_t, bool> ready;  ///< whether delivered before
   std::map<std::uint64_t, Held> held;
+  std::set<std::uint64_t> dying;
+  bool keeps_dead = false;
   std::vector<Consumer> consumers;
   std::map<std::uint64_t, std::uint16_t> limits;
   int last_number = 0;
@@ -73,7 +75,7 @@ class Pair {
   void step() {
     std::uint64_t channel = 1 + random_.below(channels);
     std::string tag = fmt::format("t{}", random_.below(tags));
-    switch (random_.below(12)) {
+    switch (random_.below(13)) {
       case 0:
       case 1:
         return put();
@@ -92,6 +94,8 @@ class Pair {
       case 8:
         return remove();
       case 9:
+        return bury();
+      case 10:
         return settle(channel, static_cast<Outcome>(random_.below(3)));
       default:
         return deliver();
@@ -102,6 +106,7 @@ class Pair {
     QueueCounts counts = queue_.counts();
     REQUIRE(counts.ready == model_.ready.size());
     REQUIRE(counts.unacknowledged == model_.held.size());
+    REQUIRE(counts.dying == model_.dying.size());
     REQUIRE(counts.consumers == model_.consumers.size());
     REQUIRE(counts.ready_bytes == bytes_of(model_.ready));
     REQUIRE(counts.unacknowledged_bytes == bytes_of(model_.held));
@@ -112,6 +117,7 @@ class Pair {
     });
     for (const auto& [index, redelivered] : model_.ready) expected.push_back(index);
     for (const auto& [index, held] : model_.held) expected.push_back(index);
+    expected.insert(expected.end(), model_.dying.begin(), model_.dying.end());
     std::ranges::sort(expected);
     REQUIRE(seen == expected);
     for (const ConsumerInfo& info : queue_.consumers()) {
@@ -217,6 +223,28 @@ class Pair {
     for (MessageIndex index : some) {
       model_.ready.erase(index.value);
       model_.held.erase(index.value);
+      model_.dying.erase(index.value);
+    }
+  }
+
+  void bury() {
+    if (random_.chance(30)) {
+      model_.keeps_dead = !model_.keeps_dead;
+      queue_.set_keeps_dead(model_.keeps_dead);
+    } else if (random_.chance(10)) {
+      std::vector<MessageIndex> gone;
+      queue_.drop_dying(gone);
+      REQUIRE(gone.size() == model_.dying.size());
+      for (MessageIndex index : gone) REQUIRE(model_.dying.contains(index.value));
+      model_.dying.clear();
+    } else if (random_.chance(10)) {
+      queue_.revive_dying();
+      for (std::uint64_t index : model_.dying) model_.ready[index] = true;
+      model_.dying.clear();
+    } else if (auto dying = queue_.next_dying()) {
+      REQUIRE(model_.dying.contains(dying->index.value));
+      REQUIRE(dying->message.body().size() == dying->index.value % 5);
+      queue_.pass_dying();
     }
   }
 
@@ -232,6 +260,8 @@ class Pair {
       model_.held.erase(held);
       if (outcome == Outcome::requeued)
         model_.ready[index.value] = true;
+      else if (outcome == Outcome::rejected && model_.keeps_dead)
+        model_.dying.insert(index.value);
       else
         expected.insert(index);
     }

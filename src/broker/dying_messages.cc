@@ -1,0 +1,28 @@
+#include "broker/dying_messages.h"
+
+#include <utility>
+
+namespace warren::broker {
+
+void DyingMessages::add(MessageRun::Entry entry, DeathReason reason) {
+  deaths_.push_back({entry.index, reason});
+  entry.consumer = 0;
+  run_.insert(std::move(entry));
+}
+
+std::optional<DyingMessage> DyingMessages::next() {
+  for (; !deaths_.empty(); deaths_.pop_front()) {
+    const Death& death = deaths_.front();
+    MessageRun::Cursor place(run_, death.index);
+    if (place.current() && place.current()->index == death.index)
+      return DyingMessage{death.index, death.reason, place.current()->message};
+  }
+  return std::nullopt;
+}
+
+void DyingMessages::clear() {
+  run_.clear();
+  deaths_.clear();
+}
+
+}  // namespace warren::broker
