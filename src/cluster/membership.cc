@@ -13,6 +13,8 @@ constexpr base::Duration gathering = std::chrono::seconds(3);
 /// A learner this close to the leader's log gets its vote back.
 constexpr std::uint64_t near_entries = 100;
 constexpr base::Duration look_again = std::chrono::milliseconds(50);
+/// Seeking the proof that a member died, and putting it into the catalog, takes less than that.
+constexpr base::Duration proof_time = std::chrono::seconds(1);
 
 bool contains(const std::vector<NodeName>& names, const NodeName& name) {
   return std::ranges::find(names, name) != names.end();
@@ -100,6 +102,12 @@ void Membership::force_if_other_half_is_dead() {
   base::log_warning("node {} is proven dead and was the other half of the voters: going on alone",
                     other);
   core.force_configuration(std::move(alone));
+}
+
+bool Membership::is_cut_off(const NodeName& peer, base::Time now) const {
+  auto found = peers_.find(peer);
+  if (found == peers_.end()) return true;
+  return found->second.state == PeerState::silent && now >= found->second.silent_since + proof_time;
 }
 
 bool Membership::is_run_over(const catalog::Node& node, base::Time now) const {

@@ -40,6 +40,8 @@ class Membership {
   PeerState state(const NodeName& peer) const;
   catalog::Incarnation incarnation(const NodeName& peer) const;
   bool is_linked(const NodeName& peer) const { return state(peer) == PeerState::linked; }
+  /// Neither linked nor proven dead, and so for longer than a proof takes.
+  bool is_cut_off(const NodeName& peer, base::Time now) const;
 
   /// Everybody who is not linked is gone for good (force_boot).
   void force();

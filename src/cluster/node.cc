@@ -237,4 +237,12 @@ std::vector<catalog::NodeName> Node::linked_members() const {
   return linked;
 }
 
+std::vector<catalog::NodeName> Node::partitioned_members() const {
+  std::vector<catalog::NodeName> cut_off;
+  for (const NodeName& name : running_members())
+    if (name != node_name() && impl_->membership_->is_cut_off(name, impl_->now()))
+      cut_off.push_back(name);
+  return cut_off;
+}
+
 }  // namespace warren::cluster

@@ -155,6 +155,9 @@ class Node final : public broker::Gateway {
   /// Members as Raft and the links see them, for cluster_status and logs.
   std::vector<catalog::NodeName> running_members() const;
   std::vector<catalog::NodeName> linked_members() const;
+  /// Members that run as far as is known, and can't be reached from here: a network partition. One
+  /// that has just died is not among them while the proof of it is sought.
+  std::vector<catalog::NodeName> partitioned_members() const;
 
   // Gateway, see broker/channel.h.
   const catalog::Catalog& catalog() const override;

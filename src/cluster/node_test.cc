@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "base/log.h"
+#include "cluster/link_message.h"
 #include "storage/memory_disk.h"
 
 using namespace warren;
@@ -111,6 +112,33 @@ TEST_CASE("requests that come after a long silence have their whole time") {
   }
   CHECK(single.answers == 1 + 2 * 10);
   CHECK(single.errors == std::vector<std::string>());
+}
+
+TEST_CASE("only who is out of reach for a while, and not dead, counts as partitioned") {
+  SingleNode single;
+  single.change(catalog::AddNode{"rabbit@away", catalog::NodeKind::ram, "uuid"});
+  single.change(catalog::NodeUp{"rabbit@away", {1}});
+  base::Bytes hello;
+  LinkMessage greeting = Hello{"uuid", {1}};
+  encode_link_message(hello, greeting);
+  const std::vector<catalog::NodeName> none, away{"rabbit@away"};
+  auto lose = [&] {
+    single.node->on_link_up("rabbit@away");
+    single.node->on_link_bytes("rabbit@away", hello);
+    single.turn();
+    REQUIRE(single.node->linked_members() == away);
+    CHECK(single.node->partitioned_members() == none);
+    single.node->on_link_down("rabbit@away");
+    single.turn();
+    CHECK(single.node->partitioned_members() == none);
+  };
+  lose();
+  single.pass(2s);
+  CHECK(single.node->partitioned_members() == away);
+  lose();
+  single.node->on_peer_dead("rabbit@away");
+  single.turn();
+  CHECK(single.node->partitioned_members() == none);
 }
 
 TEST_CASE("a channel that closes on hearing of its confirms hears nothing more") {

@@ -95,13 +95,7 @@ std::vector<catalog::NodeName> NodeProcess::running_members() const {
 
 std::vector<catalog::NodeName> NodeProcess::partitioned_members() const {
   cluster::Node* node = running_node();
-  if (!node) return {};
-  std::vector<catalog::NodeName> cut_off;
-  auto linked = node->linked_members();
-  for (const auto& member : node->running_members())
-    if (member != node_name() && std::find(linked.begin(), linked.end(), member) == linked.end())
-      cut_off.push_back(member);
-  return cut_off;
+  return node ? node->partitioned_members() : std::vector<catalog::NodeName>();
 }
 
 std::vector<cluster::QueueStatus> NodeProcess::led_queues() const {
