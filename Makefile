@@ -38,7 +38,7 @@ torture: build
 
 sanitized:
 	@cmake --preset asan > /dev/null
-	@cmake --build $(ASAN) -j $(JOBS) --target warren_cli_commands
+	@cmake --build $(ASAN) -j $(JOBS) --target warren
 
 # Records RabbitMQ's answers anew, then shows every difference between Warren and it.
 differential: build
