@@ -17,11 +17,16 @@ struct MonotonicClock {
 };
 using Time = MonotonicClock::time_point;
 
-/// Tells the time to code that is called by others than its timers. It stands still within a turn.
+/// The time of day, which an operator or a time server may set forwards and back.
+using WallTime = std::chrono::sys_time<std::chrono::milliseconds>;
+
+/// Tells the time to code that is called by others than its timers.
 class Clock {
  public:
   virtual ~Clock() = default;
+  /// It stands still within a turn.
   virtual Time now() const = 0;
+  virtual WallTime wall_time() const = 0;
 };
 
 /// "No deadline": later than any time.

@@ -39,7 +39,9 @@ class Node::Impl final : public QueueContext {
   bool is_linked(const NodeName& member) const override;
   std::size_t link_backlog(const NodeName& member) const override;
   bool is_overloaded() const override { return host_->is_overloaded(); }
+  const base::Clock& clock() const override { return clock_; }
   void wake(QueueId queue) override { host_->wake(queue); }
+  void wake_at(QueueId queue, base::Time at) override { host_->wake_at(queue, at); }
   void propose(const catalog::Command& command, Done done) override;
 
   // Time and turns.

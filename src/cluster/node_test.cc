@@ -29,6 +29,10 @@ struct SingleNode final : base::Clock, broker::ChannelEvents {
   }
 
   base::Time now() const override { return time; }
+  base::WallTime wall_time() const override {
+    return base::WallTime(std::chrono::floor<std::chrono::milliseconds>(
+        std::chrono::years(50) + now().time_since_epoch()));
+  }
   void turn() {
     if (node->deadline() <= time) node->tick();
     for (int i = 0; i < 10; ++i) {

@@ -23,8 +23,12 @@ class QueueContext {
   virtual std::size_t link_backlog(const NodeName& member) const = 0;
   /// Messages wait for the disk in so much memory that nobody should send more.
   virtual bool is_overloaded() const = 0;
+  virtual const base::Clock& clock() const = 0;
   /// Has the queue looked after before the turn ends.
   virtual void wake(QueueId queue) = 0;
+  /// Has the queue looked after when that time comes, or before: an earlier one asked for since
+  /// counts, and then this one has to be asked for again.
+  virtual void wake_at(QueueId queue, base::Time at) = 0;
   using Done = std::function<void(base::Result<catalog::Applied>)>;
   virtual void propose(const catalog::Command& command, Done done) = 0;
 };

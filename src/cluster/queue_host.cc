@@ -107,6 +107,7 @@ void QueueHost::end_leadership(Hosted& hosted) {
 void QueueHost::drop(QueueId id) {
   auto hosted = hosted_.find(id);
   if (hosted == hosted_.end()) return;
+  alarms_.erase({hosted->second.wake_at, id});
   hosted->second.replica->forget();
   resident_bytes_ -= hosted->second.resident_bytes;
   hosted_.erase(hosted);
@@ -188,7 +189,21 @@ void QueueHost::on_link_down(const NodeName& node) {
   }
 }
 
+void QueueHost::wake_at(QueueId id, base::Time at) {
+  Hosted* hosted = find_hosted(id);
+  if (!hosted || at >= hosted->wake_at) return;
+  alarms_.erase({hosted->wake_at, id});
+  hosted->wake_at = at;
+  alarms_.emplace(at, id);
+}
+
 void QueueHost::tick(base::Time now) {
+  while (!alarms_.empty() && alarms_.begin()->first <= now) {
+    QueueId id = alarms_.begin()->second;
+    alarms_.erase(alarms_.begin());
+    find_hosted(id)->wake_at = base::never;
+    wake(id);
+  }
   if (!refused_.empty() && retry_at_ == base::never) retry_at_ = now + retry_interval;
   if (retry_at_ <= now) {
     retry_at_ = base::never;
@@ -209,6 +224,7 @@ void QueueHost::tick(base::Time now) {
 
 base::Time QueueHost::deadline() const {
   base::Time deadline = retry_at_;
+  if (!alarms_.empty()) deadline = std::min(deadline, alarms_.begin()->first);
   if (!refused_.empty() && retry_at_ == base::never) deadline = base::Time{};
   for (QueueId id : asking_) {
     auto hosted = hosted_.find(id);

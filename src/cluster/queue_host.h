@@ -43,6 +43,7 @@ class QueueHost {
   void tick(base::Time now);
   base::Time deadline() const;
   void wake(QueueId queue) { awake_.insert(queue); }
+  void wake_at(QueueId queue, base::Time at);
   bool is_awake() const { return !awake_.empty(); }
   /// Looks after the queues that are awake and hands their entries to the log; call until nothing
   /// is awake. True when a sync of the log is wanted.
@@ -75,6 +76,7 @@ class QueueHost {
     std::unique_ptr<QueueLeader> leader;
     std::unique_ptr<QueueFollower> follower;
     std::uint64_t resident_bytes = 0;  ///< of its messages, as last counted
+    base::Time wake_at = base::never;  ///< its entry in alarms_
   };
 
   void place(QueueId queue);
@@ -100,6 +102,7 @@ class QueueHost {
   bool is_overloaded_ = false;
   std::map<QueueId, Hosted> hosted_;
   std::set<QueueId> awake_;
+  std::set<std::pair<base::Time, QueueId>> alarms_;
   std::set<QueueId> syncing_;  ///< wait for a sync of the log
   std::set<QueueId> asking_;   ///< followers that are not attached
   bool is_active_ = false;

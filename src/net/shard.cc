@@ -91,6 +91,13 @@ void Shard::stop() {
   impl_->is_stopped = true;
 }
 
+base::WallTime Shard::wall_time() const {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  return base::WallTime(std::chrono::seconds(now.tv_sec) +
+                        std::chrono::milliseconds(now.tv_nsec / 1'000'000));
+}
+
 base::Time Shard::now() const {
   return impl_->now();
 }

@@ -29,6 +29,7 @@ class Shard final : public base::Clock {
 
   /// When the current turn began. Outside of `run`: the time now.
   base::Time now() const override;
+  base::WallTime wall_time() const override;
   /// Called at the end of each turn, before output is written. It may send on streams.
   void set_turn_end(std::function<void()> hook);
 

@@ -36,6 +36,10 @@ class Broker final : public base::Clock, public storage::DiskEvents {
   std::uint64_t disk_bytes() const;
 
   base::Time now() const override { return now_; }
+  base::WallTime wall_time() const override {
+    return base::WallTime(std::chrono::floor<std::chrono::milliseconds>(
+        std::chrono::years(50) + now().time_since_epoch()));
+  }
   void on_disk_done(storage::DiskToken token, base::Result<> result) override;
 
  private:

@@ -35,6 +35,10 @@ class World final : public base::Clock {
 
   const WorldOptions& options() const { return options_; }
   base::Time now() const override { return events_.now(); }
+  base::WallTime wall_time() const override {
+    return base::WallTime(std::chrono::floor<std::chrono::milliseconds>(
+        std::chrono::years(50) + now().time_since_epoch()));
+  }
   base::Random& random() { return random_; }
   /// Between the two, both included.
   base::Duration between(base::Duration least, base::Duration most);
