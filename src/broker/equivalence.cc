@@ -51,12 +51,7 @@ base::Result<> check_equivalent(const catalog::Queue& current, const QueueDeclar
 }
 
 base::Result<> check_equivalent(const catalog::Exchange& current, const catalog::Exchange& wanted) {
-  std::string resource = resource_text(ResourceKind::exchange, current.name);
-  TRY(check_equal_property(resource, "type", wanted.type, current.type));
-  TRY(check_equal_property(resource, "durable", wanted.durable, current.durable));
-  TRY(check_equal_property(resource, "auto_delete", wanted.auto_delete, current.auto_delete));
-  TRY(check_equal_property(resource, "internal", wanted.internal, current.internal));
-  return check_equal_argument(resource, "alternate-exchange", wanted.arguments, current.arguments);
+  return catalog::check_equivalent(wanted, current);
 }
 
 }  // namespace warren::broker

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "broker/exchange_declaration.h"
+#include "broker/exchange_types.h"
 #include "broker/resource.h"
 
 using namespace warren;
@@ -132,9 +133,6 @@ TEST_CASE("an exchange's properties are compared in order") {
 }
 
 TEST_CASE("what may be declared, deleted and published to") {
-  CHECK(check_exchange_type("topic").has_value());
-  CHECK(check_exchange_type("foo").error() ==
-        base::Error{ErrorCode::invalid_argument, "invalid exchange type 'foo'"});
   CHECK(text_of(check_not_default_exchange("")) ==
         "operation not permitted on the default exchange");
   catalog::Exchange exchange = make_exchange();
@@ -159,9 +157,63 @@ TEST_CASE("what may be declared, deleted and published to") {
         base::Error{ErrorCode::not_found, "no queue 'nosuch' in vhost '/'"});
 }
 
+TEST_CASE("plugins bring types of exchanges") {
+  const ExchangeTypes core, all({"rabbitmq_random_exchange", "rabbitmq_management"});
+  CHECK(core.offered().size() == 4);
+  CHECK(core.check("topic").has_value());
+  CHECK(core.check("foo").error() ==
+        base::Error{ErrorCode::invalid_argument, "invalid exchange type 'foo'"});
+  CHECK(text_of(core.check("x-random")) == "unknown exchange type 'x-random'");
+  CHECK(all.offered().size() == 5);
+  CHECK(all.check("x-random").has_value());
+  CHECK_FALSE(all.check("x-modulus-hash").has_value());
+}
+
+TEST_CASE("a type with more than letters is compared in quotes") {
+  catalog::Exchange current = make_exchange(), wanted = make_exchange();
+  current.type = "x-random";
+  CHECK(text_of(check_equivalent(current, wanted)) ==
+        "inequivalent arg 'type' for exchange 'x' in vhost '/': received 'direct' but current is "
+        "''x-random''");
+}
+
+TEST_CASE("arguments of consistent-hash exchanges") {
+  auto check = [](base::FieldTable arguments) {
+    catalog::Exchange exchange = make_exchange();
+    exchange.type = "x-consistent-hash";
+    exchange.arguments = std::move(arguments);
+    return text_of(check_new_exchange(exchange));
+  };
+  CHECK(check({}) == "ok");
+  CHECK(check({{"hash-header", FieldValue("h")}}) == "ok");
+  CHECK(check({{"hash-property", FieldValue("timestamp")}}) == "ok");
+  CHECK(check({{"hash-property", FieldValue("colour")}}) == "Unsupported property: colour");
+  CHECK(check({{"hash-header", FieldValue("h")}, {"hash-property", FieldValue("colour")}}) ==
+        "hash-header and hash-property are mutually exclusive");
+  CHECK(check({{"hash-property", FieldValue(true)}}) ==
+        "invalid type 'bool' for arg 'hash-property' in exchange 'x' in vhost '/'");
+}
+
+TEST_CASE("a key is a weight on consistent-hash exchanges only") {
+  auto check = [](const char* type, const char* key) {
+    catalog::Exchange exchange = make_exchange();
+    exchange.type = type;
+    return text_of(check_binding(exchange, {{"/", "x"}, {}, "q", key, {}}));
+  };
+  CHECK(check("x-consistent-hash", "+7") == "ok");
+  CHECK(check("x-consistent-hash", "0") == "The binding key must be greater than 0");
+  CHECK(check("x-consistent-hash", "many") ==
+        "The binding key must be an integer: <<\"many\">>");
+  CHECK(check("x-random", "many") == "ok");
+}
+
 TEST_CASE("x-match is checked for headers exchanges only") {
-  auto check = [](FieldValue match) {
-    return text_of(check_binding_arguments("headers", {{"x-match", std::move(match)}}));
+  auto check = [](FieldValue match, const char* type = "headers") {
+    catalog::Exchange exchange = make_exchange();
+    exchange.type = type;
+    catalog::Binding binding;
+    binding.arguments = {{"x-match", std::move(match)}};
+    return text_of(check_binding(exchange, binding));
   };
   for (const char* match : {"all", "any", "all-with-x", "any-with-x"}) CHECK(check(match) == "ok");
   const std::string expected = "; expected all, any, all-with-x, or any-with-x";
@@ -169,6 +221,6 @@ TEST_CASE("x-match is checked for headers exchanges only") {
   CHECK(check("\x01\x02") == "Invalid x-match field value <<1,2>>" + expected);
   CHECK(check(std::int32_t{5}) ==
         "Invalid x-match field type signedint (value 5); expected longstr");
-  CHECK(check_binding_arguments("headers", {}).has_value());
-  CHECK(check_binding_arguments("topic", {{"x-match", FieldValue("foo")}}).has_value());
+  CHECK(check_binding(make_exchange(), {}).has_value());
+  CHECK(check("foo", "topic") == "ok");
 }

@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
 #include "broker/names.h"
 #include "broker/resource.h"
+#include "broker/route_spread.h"
 
 namespace warren::broker {
 namespace {
@@ -40,17 +40,56 @@ std::string binary_term(std::string_view bytes) {
 std::string value_term(const base::FieldValue& value) {
   if (value.is_integer()) return std::to_string(value.to_integer());
   if (const bool* flag = value.as<bool>()) return *flag ? "true" : "false";
+  if (const auto* text = value.as<std::string>()) return binary_term(*text);
   if (const auto* binary = value.as<base::FieldBinary>()) return binary_term(binary->bytes);
   return std::string(value.type_name());
 }
 
-}  // namespace
-
-base::Result<> check_exchange_type(std::string_view type) {
-  static constexpr std::array<std::string_view, 4> types = {"direct", "fanout", "headers", "topic"};
-  if (std::ranges::find(types, type) != types.end()) return {};
-  return fail(ErrorCode::invalid_argument, fmt::format("invalid exchange type '{}'", type));
+template <typename... Parameters>
+auto refuse(fmt::format_string<Parameters...> text, Parameters&&... parameters) {
+  return fail(ErrorCode::precondition_failed,
+              fmt::format(text, std::forward<Parameters>(parameters)...));
 }
+
+base::Result<> check_text(const catalog::Exchange& wanted, std::string_view argument) {
+  const base::FieldValue* value = wanted.arguments.find(argument);
+  if (!value || value->as<std::string>()) return {};
+  return refuse("invalid type '{}' for arg '{}' in {}", value->type_name(), argument,
+                resource_text(ResourceKind::exchange, wanted.name));
+}
+
+base::Result<> check_hash_arguments(const catalog::Exchange& wanted) {
+  const base::FieldValue* property = wanted.arguments.find("hash-property");
+  if (property && wanted.arguments.find("hash-header"))
+    return refuse("hash-header and hash-property are mutually exclusive");
+  TRY(check_text(wanted, "hash-header"));
+  TRY(check_text(wanted, "hash-property"));
+  if (!property) return {};
+  const std::string& name = *property->as<std::string>();
+  if (name == "correlation_id" || name == "message_id" || name == "timestamp") return {};
+  return refuse("Unsupported property: {}", name);
+}
+
+base::Result<> check_weight(const std::string& binding_key) {
+  const auto weight = parse_weight(binding_key);
+  if (!weight) return refuse("The binding key must be an integer: {}", binary_term(binding_key));
+  if (*weight < 1) return refuse("The binding key must be greater than 0");
+  return {};
+}
+
+base::Result<> check_header_match(const base::FieldTable& arguments) {
+  const base::FieldValue* match = arguments.find("x-match");
+  if (!match) return {};
+  const std::string* text = match->as<std::string>();
+  if (!text)
+    return refuse("Invalid x-match field type {} (value {}); expected longstr",
+                  match->type_name(), value_term(*match));
+  if (*text == "all" || *text == "any" || *text == "all-with-x" || *text == "any-with-x") return {};
+  return refuse("Invalid x-match field value {}; expected all, any, all-with-x, or any-with-x",
+                binary_term(*text));
+}
+
+}  // namespace
 
 base::Result<> check_not_default_exchange(std::string_view exchange) {
   if (!exchange.empty()) return {};
@@ -62,12 +101,8 @@ base::Result<> check_new_exchange(const catalog::Exchange& wanted) {
     return fail(
         ErrorCode::access_refused,
         fmt::format("exchange name '{}' contains reserved prefix 'amq.*'", wanted.name.name));
-  const base::FieldValue* alternate = wanted.arguments.find("alternate-exchange");
-  if (alternate && !alternate->as<std::string>())
-    return fail(
-        ErrorCode::precondition_failed,
-        fmt::format("invalid type '{}' for arg 'alternate-exchange' in {}", alternate->type_name(),
-                    resource_text(ResourceKind::exchange, wanted.name)));
+  TRY(check_text(wanted, "alternate-exchange"));
+  if (wanted.type == "x-consistent-hash") return check_hash_arguments(wanted);
   return {};
 }
 
@@ -86,21 +121,10 @@ base::Result<> check_publishable(const catalog::Exchange& exchange) {
                           resource_text(ResourceKind::exchange, exchange.name)));
 }
 
-base::Result<> check_binding_arguments(std::string_view exchange_type,
-                                       const base::FieldTable& arguments) {
-  if (exchange_type != "headers") return {};
-  const base::FieldValue* match = arguments.find("x-match");
-  if (!match) return {};
-  const std::string* text = match->as<std::string>();
-  if (!text)
-    return fail(ErrorCode::precondition_failed,
-                fmt::format("Invalid x-match field type {} (value {}); expected longstr",
-                            match->type_name(), value_term(*match)));
-  if (*text == "all" || *text == "any" || *text == "all-with-x" || *text == "any-with-x") return {};
-  return fail(ErrorCode::precondition_failed,
-              fmt::format("Invalid x-match field value {}; expected all, any, all-with-x, or "
-                          "any-with-x",
-                          binary_term(*text)));
+base::Result<> check_binding(const catalog::Exchange& source, const catalog::Binding& binding) {
+  if (source.type == "headers") return check_header_match(binding.arguments);
+  if (source.type == "x-consistent-hash") return check_weight(binding.routing_key);
+  return {};
 }
 
 }  // namespace warren::broker

@@ -16,11 +16,15 @@ RouteTable::Kind RouteTable::kind_of(std::string_view type) {
   if (type == "fanout") return Kind::fanout;
   if (type == "topic") return Kind::topic;
   if (type == "headers") return Kind::headers;
+  if (type == "x-consistent-hash") return Kind::consistent_hash;
+  if (type == "x-modulus-hash") return Kind::modulus_hash;
+  if (type == "x-random") return Kind::random;
   return Kind::nowhere;
 }
 
-void RouteTable::reset(Kind kind) {
+void RouteTable::reset(Kind kind, const base::FieldTable& arguments) {
   kind_ = kind;
+  hash_source_ = kind == Kind::consistent_hash ? HashSource(arguments) : HashSource();
   targets_.clear();
   free_targets_.clear();
   queue_numbers_.clear();
@@ -29,6 +33,9 @@ void RouteTable::reset(Kind kind) {
     case Kind::fanout: bindings_.emplace<Fanout>(); break;
     case Kind::topic: bindings_.emplace<TopicTable>(); break;
     case Kind::headers: bindings_.emplace<HeadersTable>(); break;
+    case Kind::consistent_hash:
+    case Kind::modulus_hash:
+    case Kind::random: bindings_.emplace<SpreadTable>(); break;
     default: bindings_.emplace<DirectTable>();
   }
 }
@@ -49,10 +56,17 @@ void RouteTable::add(const catalog::Binding& binding, catalog::QueueId queue, Ro
   }
   TargetNumber number = known->second;
   ++targets_[number].bindings;
+  add_match(binding, number);
+}
+
+void RouteTable::add_match(const catalog::Binding& binding, TargetNumber number) {
   if (auto* direct = std::get_if<DirectTable>(&bindings_)) direct->add(binding.routing_key, number);
   if (auto* topic = std::get_if<TopicTable>(&bindings_)) topic->add(binding.routing_key, number);
   if (auto* headers = std::get_if<HeadersTable>(&bindings_))
     headers->add(binding.arguments, number);
+  if (auto* spread = std::get_if<SpreadTable>(&bindings_))
+    if (const std::int32_t weight = weight_of(binding); weight > 0)
+      spread->add(binding, number, weight);
 }
 
 RouteTable* RouteTable::remove(const catalog::Binding& binding) {
@@ -60,12 +74,7 @@ RouteTable* RouteTable::remove(const catalog::Binding& binding) {
   auto known = numbers.find(binding.destination);
   if (known == numbers.end()) return nullptr;
   TargetNumber number = known->second;
-  if (auto* direct = std::get_if<DirectTable>(&bindings_))
-    direct->remove(binding.routing_key, number);
-  if (auto* topic = std::get_if<TopicTable>(&bindings_))
-    topic->remove(binding.routing_key, number);
-  if (auto* headers = std::get_if<HeadersTable>(&bindings_))
-    headers->remove(binding.arguments, number);
+  remove_match(binding, number);
   RouteTable* table = targets_[number].table;
   ASSERT(targets_[number].bindings > 0);
   if (--targets_[number].bindings == 0) {
@@ -76,17 +85,40 @@ RouteTable* RouteTable::remove(const catalog::Binding& binding) {
   return table;
 }
 
-void RouteTable::match(std::span<const std::string_view> keys, const base::FieldTable* headers,
-                       std::vector<TargetNumber>& out) const {
+void RouteTable::remove_match(const catalog::Binding& binding, TargetNumber number) {
+  if (auto* direct = std::get_if<DirectTable>(&bindings_))
+    direct->remove(binding.routing_key, number);
+  if (auto* topic = std::get_if<TopicTable>(&bindings_))
+    topic->remove(binding.routing_key, number);
+  if (auto* headers = std::get_if<HeadersTable>(&bindings_))
+    headers->remove(binding.arguments, number);
+  if (auto* spread = std::get_if<SpreadTable>(&bindings_))
+    if (const std::int32_t weight = weight_of(binding); weight > 0) spread->remove(number, weight);
+}
+
+/// Keys that are no weights were refused; should one have come all the same, it weighs nothing.
+std::int32_t RouteTable::weight_of(const catalog::Binding& binding) const {
+  return kind_ == Kind::consistent_hash ? parse_weight(binding.routing_key).value_or(0) : 1;
+}
+
+void RouteTable::match(const Asked& asked, std::vector<TargetNumber>& out) {
   out.clear();
-  for (std::string_view key : keys) {
+  for (std::string_view key : asked.routing_keys) {
     if (auto* direct = std::get_if<DirectTable>(&bindings_)) direct->match(key, out);
     if (auto* topic = std::get_if<TopicTable>(&bindings_)) topic->match(key, out);
   }
-  if (auto* table = std::get_if<HeadersTable>(&bindings_)) table->match(headers, out);
+  if (auto* table = std::get_if<HeadersTable>(&bindings_)) table->match(asked.content.headers, out);
+  if (auto* table = std::get_if<SpreadTable>(&bindings_))
+    if (auto number = choose(*table, asked)) out.push_back(*number);
   if (std::holds_alternative<Fanout>(bindings_))
     for (TargetNumber number = 0; number < targets_.size(); ++number)
       if (targets_[number].bindings > 0) out.push_back(number);
+}
+
+std::optional<TargetNumber> RouteTable::choose(SpreadTable& table, const Asked& asked) const {
+  if (kind_ == Kind::random) return table.at(asked.chance);
+  const std::uint64_t hash = hash_source_.hash(asked);
+  return kind_ == Kind::modulus_hash ? table.at(hash) : table.closest(hash);
 }
 
 }  // namespace warren::broker

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
+#include <optional>
 #include <string_view>
 #include <variant>
 #include <vector>
@@ -9,6 +9,7 @@
 #include "base/field_value.h"
 #include "broker/route_direct.h"
 #include "broker/route_headers.h"
+#include "broker/route_spread.h"
 #include "broker/route_topic.h"
 #include "catalog/records.h"
 
@@ -25,6 +26,9 @@ class RouteTable {
     fanout,
     topic,
     headers,
+    consistent_hash,
+    modulus_hash,
+    random,
   };
   /// A queue, or the exchange behind a table.
   struct Target {
@@ -34,17 +38,22 @@ class RouteTable {
   };
 
   /// Begins anew, without bindings. Answers stay; the router judges them.
-  void reset(Kind kind);
+  void reset(Kind kind, const base::FieldTable& arguments = {});
   static Kind kind_of(std::string_view type);
   Kind kind() const { return kind_; }
+  /// Whether the exchange looks at more than the routing keys.
+  bool looks_at_content() const {
+    return kind_ == Kind::headers || !hash_source_.is_routing_key();
+  }
+  /// Whether equal messages go the same way for as long as the bindings stay.
+  bool is_constant() const { return kind_ != Kind::random; }
 
   void add(const catalog::Binding& binding, catalog::QueueId queue, RouteTable* table);
   /// Removes a binding that was added; passes over others. Answers the table that it led to.
   RouteTable* remove(const catalog::Binding& binding);
 
   /// Fills `out` with the targets of the bindings that fit one of the keys, perhaps with repeats.
-  void match(std::span<const std::string_view> keys, const base::FieldTable* headers,
-             std::vector<TargetNumber>& out) const;
+  void match(const Asked& asked, std::vector<TargetNumber>& out);
   const Target& target(TargetNumber number) const { return targets_[number]; }
   /// Those that are in use have bindings.
   const std::vector<Target>& targets() const { return targets_; }
@@ -55,8 +64,10 @@ class RouteTable {
   std::uint32_t references = 0;
   /// The router's last walk that came by.
   std::uint64_t visited = 0;
-  /// Whether the exchange is, or leads to, a headers exchange, for one shape of the whole.
-  bool leads_to_headers = false;
+  /// Whether this exchange or one that it leads to looks at content, and whether all of them are
+  /// constant; for one shape of the whole.
+  bool needs_content = false;
+  bool is_repeatable = true;
   std::uint64_t judged_shape = 0;
 
   /// Remembered answers by routing key, in bounded number.
@@ -83,8 +94,15 @@ class RouteTable {
     return kind == catalog::DestinationKind::queue ? queue_numbers_ : exchange_numbers_;
   }
 
+  void add_match(const catalog::Binding& binding, TargetNumber number);
+  void remove_match(const catalog::Binding& binding, TargetNumber number);
+  std::optional<TargetNumber> choose(SpreadTable& table, const Asked& asked) const;
+  /// Of a binding within a SpreadTable.
+  std::int32_t weight_of(const catalog::Binding& binding) const;
+
   Kind kind_ = Kind::nowhere;
-  std::variant<DirectTable, Fanout, TopicTable, HeadersTable> bindings_;
+  HashSource hash_source_;
+  std::variant<DirectTable, Fanout, TopicTable, HeadersTable, SpreadTable> bindings_;
   std::vector<Target> targets_;
   std::vector<TargetNumber> free_targets_;
   Numbers queue_numbers_;

@@ -3,12 +3,35 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "base/field_value.h"
+
 namespace warren::broker {
+
+/// What exchanges look at in a message besides its routing keys. Only views.
+struct RoutedContent {
+  // Most know no more than the headers.
+  RoutedContent(const base::FieldTable* message_headers = nullptr) : headers(message_headers) {}
+
+  const base::FieldTable* headers;  ///< may be null
+  std::optional<std::string_view> message_id = {};
+  std::optional<std::string_view> correlation_id = {};
+  std::optional<std::uint64_t> timestamp = {};
+};
+
+/// What an exchange decides by.
+struct Asked {
+  /// At least one.
+  std::span<const std::string_view> routing_keys;
+  const RoutedContent& content;
+  std::uint64_t chance = 0;  ///< a random number, for exchanges that choose by chance
+};
 
 /// A destination's place among those of its exchange.
 using TargetNumber = std::uint32_t;

@@ -31,7 +31,7 @@ struct NameHash {
 struct Publish {
   const ResourceName& exchange;
   std::span<const std::string_view> routing_keys;
-  const base::FieldTable* headers;
+  const RoutedContent& content;
 };
 
 void make_unique(std::vector<QueueId>& queues) {
@@ -45,12 +45,13 @@ void make_unique(std::vector<QueueId>& queues) {
 /// Tables are compiled when a publish first needs them, and follow the catalog from then on. One
 /// stays for as long as its exchange exists or others lead to it.
 struct Router::State final : catalog::RouteListener {
-  explicit State(const catalog::Catalog& from) : catalog(from) {
+  State(const catalog::Catalog& from, base::Random chance) : catalog(from), random(chance) {
     catalog.route_listeners().add(*this);
   }
   ~State() override { catalog.route_listeners().remove(*this); }
 
   const catalog::Catalog& catalog;
+  base::Random random;
   std::unordered_map<ResourceName, std::unique_ptr<RouteTable>, NameHash> tables;
   std::vector<ResourceName> to_compile;
   /// The table that was asked for last; most publishes ask for it again.
@@ -180,8 +181,8 @@ void Router::State::compile(const ResourceName& name) {
   RouteTable& table = *tables.find(name)->second;
   const catalog::Exchange* exchange = catalog.find_exchange(name);
   if (name.name.empty()) return table.reset(RouteTable::Kind::default_queue);
-  table.reset(exchange ? RouteTable::kind_of(exchange->type) : RouteTable::Kind::nowhere);
-  if (!exchange) return;
+  if (!exchange) return table.reset(RouteTable::Kind::nowhere);
+  table.reset(RouteTable::kind_of(exchange->type), exchange->arguments);
   for (const catalog::Binding& binding : catalog.bindings_from(name)) add_binding(table, binding);
   set_alternate(table, *exchange);
 }
@@ -266,11 +267,12 @@ void Router::State::forget_answers(RouteTable& table, const std::string& key) {
     table.answers.clear();
 }
 
-/// Finds out whether the table is, or leads to, a headers exchange.
+/// Finds out what the table, and those that it leads to, go by.
 void Router::State::judge(RouteTable& start) {
   if (start.judged_shape == shape) return;
   start.judged_shape = shape;
-  start.leads_to_headers = false;
+  start.needs_content = false;
+  start.is_repeatable = true;
   ++visit;
   worklist.assign(1, &start);
   start.visited = visit;
@@ -282,7 +284,8 @@ void Router::State::judge(RouteTable& start) {
   while (!worklist.empty()) {
     RouteTable& table = *worklist.back();
     worklist.pop_back();
-    start.leads_to_headers |= table.kind() == RouteTable::Kind::headers;
+    start.needs_content |= table.looks_at_content();
+    start.is_repeatable &= table.is_constant();
     for (const RouteTable::Target& target : table.targets()) add(target.table);
     add(table.alternate);
   }
@@ -304,7 +307,8 @@ void Router::State::walk(RouteTable& start, const Publish& publish, std::vector<
       add_named_queues(publish, out);
       continue;
     }
-    table.match(publish.routing_keys, publish.headers, matched);
+    const std::uint64_t chance = table.is_constant() ? 0 : random.next();
+    table.match({publish.routing_keys, publish.content, chance}, matched);
     if (matched.empty() && table.alternate) add(table.alternate);
     for (TargetNumber number : matched) {
       const RouteTable::Target& target = table.target(number);
@@ -352,19 +356,21 @@ const std::vector<QueueId>* Router::State::remember(RouteTable& table, const Pub
   return &answers.by_key.emplace(std::string(key), std::move(answer)).first->second;
 }
 
-Router::Router(const catalog::Catalog& catalog) : state_(std::make_unique<State>(catalog)) {}
+Router::Router(const catalog::Catalog& catalog, base::Random random)
+    : state_(std::make_unique<State>(catalog, random)) {}
 Router::~Router() = default;
 Router::Router(Router&&) noexcept = default;
 Router& Router::operator=(Router&&) noexcept = default;
 
 void Router::route(const ResourceName& exchange, std::string_view routing_key,
-                   const base::FieldTable* headers, std::vector<QueueId>& out) {
+                   const RoutedContent& content, std::vector<QueueId>& out) {
   RouteTable* table = state_->find_table(exchange);
   if (!table) return;
-  Publish publish{exchange, std::span(&routing_key, 1), headers};
+  Publish publish{exchange, std::span(&routing_key, 1), content};
   state_->judge(*table);
+  const bool is_for_key_alone = !table->needs_content && table->is_repeatable;
   const std::vector<QueueId>* answer =
-      table->leads_to_headers ? nullptr : state_->remember(*table, publish);
+      is_for_key_alone ? state_->remember(*table, publish) : nullptr;
   if (!answer) return state_->walk(*table, publish, out);
   bool was_empty = out.empty();
   out.insert(out.end(), answer->begin(), answer->end());
@@ -372,16 +378,16 @@ void Router::route(const ResourceName& exchange, std::string_view routing_key,
 }
 
 void Router::route(const ResourceName& exchange, std::span<const std::string_view> routing_keys,
-                   const base::FieldTable* headers, std::vector<QueueId>& out) {
+                   const RoutedContent& content, std::vector<QueueId>& out) {
   if (RouteTable* table = state_->find_table(exchange))
-    state_->walk(*table, Publish{exchange, routing_keys, headers}, out);
+    state_->walk(*table, Publish{exchange, routing_keys, content}, out);
 }
 
-bool Router::needs_headers(const ResourceName& exchange) {
+Router::Needs Router::needs(const ResourceName& exchange) {
   RouteTable* table = state_->find_table(exchange);
-  if (!table) return false;
+  if (!table) return {};
   state_->judge(*table);
-  return table->leads_to_headers;
+  return {table->needs_content, table->is_repeatable && !table->needs_content};
 }
 
 }  // namespace warren::broker

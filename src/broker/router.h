@@ -1,13 +1,12 @@
 #pragma once
 
-#include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
 
-#include "base/field_value.h"
+#include "base/random.h"
+#include "broker/route_targets.h"
 #include "catalog/catalog.h"
 
 namespace warren::broker {
@@ -18,25 +17,30 @@ namespace warren::broker {
 /// recent answers in bounded number; use one router per shard.
 class Router {
  public:
-  /// `catalog` must outlive the router and stay where it is.
-  explicit Router(const catalog::Catalog& catalog);
+  /// `catalog` must outlive the router and stay where it is. `random` is for exchanges that
+  /// choose by chance.
+  explicit Router(const catalog::Catalog& catalog, base::Random random = base::Random(1));
   ~Router();
   Router(Router&&) noexcept;
   Router& operator=(Router&&) noexcept;
 
   /// Adds the queues to `out`, and leaves it sorted and without repeats. An exchange that does
-  /// not exist leads nowhere. `headers` may be null; only headers exchanges look at them.
+  /// not exist leads nowhere. Only where `needs` says so is the content looked at.
   void route(const catalog::ResourceName& exchange, std::string_view routing_key,
-             const base::FieldTable* headers, std::vector<catalog::QueueId>& out);
+             const RoutedContent& content, std::vector<catalog::QueueId>& out);
 
-  /// The same for a message with several routing keys (CC and BCC): a binding fits when it fits
-  /// one of them, so an alternate exchange is used only where none fits.
+  /// The same for a message with several routing keys (CC and BCC), at least one: a binding fits
+  /// when it fits one of them, so an alternate exchange is used only where none fits.
   void route(const catalog::ResourceName& exchange, std::span<const std::string_view> routing_keys,
-             const base::FieldTable* headers, std::vector<catalog::QueueId>& out);
+             const RoutedContent& content, std::vector<catalog::QueueId>& out);
 
-  /// True when a message published there can come to a headers exchange. Otherwise its headers
-  /// need not be decoded for routing.
-  bool needs_headers(const catalog::ResourceName& exchange);
+  struct Needs {
+    /// A message published there can come to an exchange that looks at headers or properties.
+    bool content = false;
+    /// The routing key alone decides, for as long as the catalog stays as it is.
+    bool key_alone = true;
+  };
+  Needs needs(const catalog::ResourceName& exchange);
 
  private:
   struct State;

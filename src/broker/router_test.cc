@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <set>
 
 #include "broker/catalog_fixture.h"
 
@@ -160,15 +161,15 @@ TEST_CASE_FIXTURE(RouterFixture, "headers are needed where a headers exchange ca
   queue("a");
   exchange("x", "direct");
   exchange("y", "fanout", {{"alternate-exchange", FieldValue("x")}});
-  CHECK_FALSE(router.needs_headers({"/", "x"}));
-  CHECK_FALSE(router.needs_headers({"/", ""}));
-  CHECK_FALSE(router.needs_headers({"/", "nosuch"}));
-  CHECK(router.needs_headers({"/", "amq.match"}));
+  CHECK_FALSE(router.needs({"/", "x"}).content);
+  CHECK_FALSE(router.needs({"/", ""}).content);
+  CHECK_FALSE(router.needs({"/", "nosuch"}).content);
+  CHECK(router.needs({"/", "amq.match"}).content);
   bind("x", "->amq.headers", "k");
   bind("amq.headers", "a", "", {{"colour", FieldValue("red")}});
-  CHECK(router.needs_headers({"/", "x"}));
-  CHECK(router.needs_headers({"/", "y"}));
-  CHECK_FALSE(router.needs_headers({"/", "amq.direct"}));
+  CHECK(router.needs({"/", "x"}).content);
+  CHECK(router.needs({"/", "y"}).content);
+  CHECK_FALSE(router.needs({"/", "amq.direct"}).content);
   FieldTable red{{"colour", FieldValue("red")}}, blue{{"colour", FieldValue("blue")}};
   CHECK(route("x", "k", &red) == "a");
   CHECK(route("x", "k", &blue).empty());
@@ -185,4 +186,56 @@ TEST_CASE_FIXTURE(RouterFixture, "more keys than the cache holds are still route
       std::string key = (i % 2 == 0 ? "even." : "odd.") + std::to_string(i);
       REQUIRE(route("amq.topic", key) == (i % 2 == 0 ? "a" : ""));
     }
+}
+
+TEST_CASE_FIXTURE(RouterFixture, "each message to one queue") {
+  for (const char* name : {"a", "b", "c", "lost"}) queue(name);
+  bind("amq.fanout", "lost", "");
+  for (const std::string type : {"x-consistent-hash", "x-modulus-hash", "x-random"}) {
+    CAPTURE(type);
+    exchange("x", type, {{"alternate-exchange", FieldValue("amq.fanout")}});
+    CHECK(route("x", "k") == "lost");
+    for (const char* name : {"a", "b", "c"}) bind("x", name, "1");
+    std::set<std::string> reached;
+    for (int key = 0; key < 100; ++key) {
+      const std::string first = route("x", std::to_string(key));
+      if (type != "x-random") CHECK(route("x", std::to_string(key)) == first);
+      reached.insert(first);
+    }
+    CHECK(reached == std::set<std::string>{"a", "b", "c"});
+    CHECK(route_many("x", {"k", "l", "m"}).size() == 1);
+    for (const char* name : {"a", "b", "c"}) {
+      CHECK(route("x", "k") != "lost");
+      apply(catalog::RemoveBinding{binding("x", name, "1", {})});
+    }
+    CHECK(route("x", "k") == "lost");
+    apply(catalog::DeleteExchange{{"/", "x"}});
+  }
+}
+
+TEST_CASE_FIXTURE(RouterFixture, "a queue that is bound twice stays until it is unbound twice") {
+  queue("a");
+  exchange("x", "x-consistent-hash");
+  bind("x", "a", "1");
+  bind("x", "a", "2");
+  apply(catalog::RemoveBinding{binding("x", "a", "1", {})});
+  CHECK(route("x", "k") == "a");
+  apply(catalog::RemoveBinding{binding("x", "a", "2", {})});
+  CHECK(route("x", "k").empty());
+}
+
+TEST_CASE_FIXTURE(RouterFixture, "answers by chance or by content are not for the key alone") {
+  exchange("random", "x-random");
+  exchange("modulus", "x-modulus-hash");
+  exchange("by key", "x-consistent-hash");
+  exchange("by header", "x-consistent-hash", {{"hash-header", FieldValue("h")}});
+  CHECK_FALSE(router.needs({"/", "random"}).key_alone);
+  CHECK_FALSE(router.needs({"/", "random"}).content);
+  CHECK(router.needs({"/", "modulus"}).key_alone);
+  CHECK(router.needs({"/", "by key"}).key_alone);
+  CHECK_FALSE(router.needs({"/", "by header"}).key_alone);
+  CHECK(router.needs({"/", "by header"}).content);
+  CHECK(router.needs({"/", "amq.direct"}).key_alone);
+  bind("amq.direct", "->random", "k");
+  CHECK_FALSE(router.needs({"/", "amq.direct"}).key_alone);
 }

@@ -26,6 +26,14 @@ std::string presence_text(const FieldValue* value) {
   return fmt::format("the value '{}' of type '{}'", value_text(*value), value->type_name());
 }
 
+/// As Erlang writes the name: in quotes unless it is a plain word.
+std::string type_text(const std::string& type) {
+  const bool is_plain = !type.empty() && type[0] >= 'a' && type[0] <= 'z' &&
+                        type.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_@") ==
+                            std::string::npos;
+  return is_plain ? type : "'" + type + "'";
+}
+
 }  // namespace
 
 std::string queue_text(const ResourceName& name) {
@@ -63,6 +71,16 @@ base::Result<> check_equal_argument(std::string_view resource, std::string_view 
       base::ErrorCode::precondition_failed,
       fmt::format("inequivalent arg '{}' for {}: received {} but current is {}", argument,
                   resource, presence_text(new_value), presence_text(old_value)));
+}
+
+base::Result<> check_equivalent(const Exchange& received, const Exchange& current) {
+  const std::string resource = exchange_text(current.name);
+  TRY(check_equal_property(resource, "type", type_text(received.type), type_text(current.type)));
+  TRY(check_equal_property(resource, "durable", received.durable, current.durable));
+  TRY(check_equal_property(resource, "auto_delete", received.auto_delete, current.auto_delete));
+  TRY(check_equal_property(resource, "internal", received.internal, current.internal));
+  return check_equal_argument(resource, "alternate-exchange", received.arguments,
+                              current.arguments);
 }
 
 }  // namespace warren::catalog

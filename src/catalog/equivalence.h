@@ -6,7 +6,7 @@
 
 #include "base/field_value.h"
 #include "base/result.h"
-#include "catalog/names.h"
+#include "catalog/records.h"
 
 /// Comparing a declaration with what exists, and the words in which a client learns of it.
 namespace warren::catalog {
@@ -28,5 +28,8 @@ base::Result<> check_equal_property(std::string_view resource, std::string_view 
 base::Result<> check_equal_argument(std::string_view resource, std::string_view argument,
                                     const base::FieldTable& received,
                                     const base::FieldTable& current);
+
+/// Compares type, durable, auto_delete, internal and alternate-exchange, in this order.
+base::Result<> check_equivalent(const Exchange& received, const Exchange& current);
 
 }  // namespace warren::catalog

@@ -4,19 +4,6 @@
 #include "catalog/equivalence.h"
 
 namespace warren::catalog {
-namespace {
-
-base::Result<> check_equivalent(const Exchange& received, const Exchange& current) {
-  std::string resource = exchange_text(current.name);
-  TRY(check_equal_property(resource, "type", received.type, current.type));
-  TRY(check_equal_property(resource, "durable", received.durable, current.durable));
-  TRY(check_equal_property(resource, "auto_delete", received.auto_delete, current.auto_delete));
-  TRY(check_equal_property(resource, "internal", received.internal, current.internal));
-  return check_equal_argument(resource, "alternate-exchange", received.arguments,
-                              current.arguments);
-}
-
-}  // namespace
 
 Applier::Result Applier::operator()(const DeclareExchange& command) {
   const ResourceName& name = command.exchange.name;

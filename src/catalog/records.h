@@ -40,7 +40,7 @@ struct Permission {
 
 struct Exchange {
   ResourceName name;
-  std::string type;  ///< direct, fanout, topic, headers
+  std::string type;  ///< direct, fanout and so on; those of plugins start with x-
   bool durable = false;
   bool auto_delete = false;
   bool internal = false;

@@ -104,6 +104,7 @@ class FakeOperations final : public Operations, public broker::Gateway {
     return info;
   }
   std::vector<std::string> loopback_users() const override { return {"guest"}; }
+  const broker::ExchangeTypes& exchange_types() const override { return exchange_types_; }
   void apply_plugins(const std::vector<std::string>&, Done done) override { done({}); }
   base::Time now() const override { return {}; }
   std::int64_t wall_clock_ms() const override { return 1795294633032; }
@@ -186,6 +187,7 @@ class FakeOperations final : public Operations, public broker::Gateway {
   catalog::Catalog catalog_;
   broker::Authorizer authorizer_;
   broker::Router router_;
+  broker::ExchangeTypes exchange_types_;
   std::deque<std::function<void()>> calls_;
   std::map<std::uint64_t, broker::ChannelEvents*> channels_;
   std::uint64_t last_channel_ = 0;

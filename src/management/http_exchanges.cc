@@ -65,7 +65,7 @@ void declare(const HttpCall& call) {
   wanted.internal = member_bool(*body, "internal");
   if (const Json* arguments = body->if_contains("arguments"); arguments && arguments->is_object())
     wanted.arguments = json_table(arguments->get_object());
-  if (auto type = broker::check_exchange_type(wanted.type); !type)
+  if (auto type = call.operations->exchange_types().check(wanted.type); !type)
     return call.answer_failure(type.error());
   if (!broker::check_not_default_exchange(wanted.name.name)) return call.refused();
   if (!call.may(wanted.name, ResourceKind::exchange, Access::configure)) return;
@@ -206,7 +206,7 @@ void bind(const HttpCall& call, DestinationKind kind) {
   if (const Json* arguments = body->if_contains("arguments"); arguments && arguments->is_object())
     binding.arguments = json_table(arguments->get_object());
   const catalog::Exchange* source = call.catalog().find_exchange(binding.source);
-  if (auto valid = broker::check_binding_arguments(source->type, binding.arguments); !valid)
+  if (auto valid = broker::check_binding(*source, binding); !valid)
     return call.answer_failure(valid.error());
   const std::string location = percent_encode(binding.destination) + "/" + properties_key(binding);
   call.operations->propose(catalog::AddBinding{std::move(binding)},

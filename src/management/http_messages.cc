@@ -207,9 +207,12 @@ void publish(const HttpCall& call) {
   parts.body = *payload;
   parts.persistent = properties.delivery_mode == 2;
   parts.priority = properties.priority.value_or(0);
+  broker::RoutedContent content(properties.headers ? &*properties.headers : nullptr);
+  content.message_id = properties.message_id;
+  content.correlation_id = properties.correlation_id;
+  content.timestamp = properties.timestamp;
   std::vector<catalog::QueueId> queues;
-  call.operations->router()->route(name, routing_key,
-                                   properties.headers ? &*properties.headers : nullptr, queues);
+  call.operations->router()->route(name, routing_key, content, queues);
   publish_message(*call.operations, broker::Message::make(parts), queues,
                   [call, routed = !queues.empty()](base::Result<> done) {
                     if (!done) return call.answer_failure(done.error());

@@ -13,21 +13,15 @@ struct Named {
   std::string_view description;
 };
 
-constexpr Named exchange_types[] = {
-    {"direct", "routes by equal keys"},
-    {"fanout", "routes to every binding"},
-    {"headers", "routes by header values"},
-    {"topic", "routes by key patterns"},
-};
 constexpr Named mechanisms[] = {
     {"AMQPLAIN", "user and password in a field table"},
     {"PLAIN", "user and password"},
 };
 
-template <std::size_t Size>
-JsonArray named_json(const Named (&all)[Size]) {
+template <typename All>
+JsonArray named_json(const All& all) {
   JsonArray list;
-  for (const Named& one : all)
+  for (const auto& one : all)
     list.push_back(JsonObject{{"name", text_json(one.name)},
                               {"description", text_json(one.description)},
                               {"enabled", true}});
@@ -109,7 +103,7 @@ JsonObject overview_json(const HttpCall& call, const std::vector<NodeReport>& re
   JsonObject object;
   object["management_version"] = compatible_version;
   object["rates_mode"] = "basic";
-  object["exchange_types"] = named_json(exchange_types);
+  object["exchange_types"] = named_json(call.operations->exchange_types().offered());
   object["product_version"] = compatible_version;
   object["product_name"] = "RabbitMQ";
   object["rabbitmq_version"] = compatible_version;
@@ -167,7 +161,6 @@ void add_process(JsonObject& object, const JsonObject& process) {
   object["uptime"] = member(process, "uptime", 0);
   object["run_queue"] = 0;
   object["processors"] = member(process, "processors", 1);
-  object["exchange_types"] = named_json(exchange_types);
   object["auth_mechanisms"] = named_json(mechanisms);
   object["applications"] = JsonArray{JsonObject{
       {"name", "rabbit"}, {"description", "Warren"}, {"version", compatible_version}}};
@@ -193,6 +186,7 @@ JsonObject node_json(const HttpCall& call, const catalog::Node& node,
     if (report.node != node.name || !report.report.is_object()) continue;
     is_running = true;
     add_process(object, report.object("process"));
+    object["exchange_types"] = named_json(call.operations->exchange_types().offered());
     object["contexts"] = contexts_json({report});
   }
   object["name"] = text_json(node.name);

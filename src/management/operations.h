@@ -8,6 +8,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "broker/channel.h"
+#include "broker/exchange_types.h"
 #include "catalog/command.h"
 #include "cluster/node.h"
 #include "management/process_info.h"
@@ -101,6 +102,8 @@ class Operations {
   virtual ProcessInfo process_info() const = 0;
   /// Users who may log in only from this machine.
   virtual std::vector<std::string> loopback_users() const = 0;
+  /// Those that may be declared here.
+  virtual const broker::ExchangeTypes& exchange_types() const = 0;
   /// Starts and stops what the explicitly enabled plugins offer (the HTTP listener), without a
   /// restart. The file enabled_plugins has been written by the command line already.
   virtual void apply_plugins(const std::vector<std::string>& enabled, Done done) = 0;

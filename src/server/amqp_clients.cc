@@ -117,7 +117,7 @@ class AmqpClients::Client final : public net::StreamEvents {
 AmqpClients::AmqpClients(net::Shard& shard, cluster::Node& node, const Configuration& configuration)
     : shard_(shard),
       node_(node),
-      router_(node.catalog()),
+      router_(node.catalog(), base::Random(node.incarnation().value)),
       authorizer_(node.catalog()),
       environment_{node,
                    router_,

@@ -32,6 +32,9 @@ class AmqpClients {
   std::vector<ListenerStatus> listeners() const;
   /// Whether certificates may log in; where they may, it is up to the configuration too.
   void allow_external(bool allowed);
+  void offer_exchange_types(const broker::ExchangeTypes& types) {
+    environment_.exchange_types = types;
+  }
 
   /// Hands what the connections gathered to their sockets, and gives the node what follows from
   /// it. To be called before and after the node's end_turn, for as long as `has_ready`.

@@ -14,7 +14,6 @@ namespace {
 
 using management::AppState;
 
-constexpr std::string_view certificate_plugin = "rabbitmq_auth_mechanism_ssl";
 
 std::unexpected<base::Error> not_running() {
   return base::fail(base::ErrorCode::unavailable, "the application does not run");
@@ -175,10 +174,9 @@ std::vector<std::string> NodeProcess::loopback_users() const {
 }
 
 void NodeProcess::apply_plugins(const std::vector<std::string>& enabled, Done done) {
-  enabled_plugins_ = enabled;
-  active_plugins_ = management::with_dependencies(enabled);
+  enable_plugins(enabled);
   if (!running_node()) return done({});
-  application_.clients()->allow_external(is_plugin_active(certificate_plugin));
+  offer_plugins();
   if (is_plugin_active("rabbitmq_management")) return done(serve_http());
   // Perhaps it is an HTTP request that asks: its connection goes when this turn is over.
   after(base::Duration(0), [this] {

@@ -65,8 +65,7 @@ NodeProcess::~NodeProcess() {
 void NodeProcess::open(std::function<void(base::Result<>)> done) {
   auto plugins = read_enabled_plugins(settings_.environment.enabled_plugins_file);
   if (!plugins) return done(std::unexpected(plugins.error()));
-  enabled_plugins_ = std::move(*plugins);
-  active_plugins_ = management::with_dependencies(enabled_plugins_);
+  enable_plugins(*plugins);
   for (const std::string& name : enabled_plugins_)
     if (!management::is_known_plugin(name))
       base::log_warning("plugins currently enabled but missing: {}", name);
@@ -161,7 +160,7 @@ void NodeProcess::check_alarms(base::Time now) {
 
 void NodeProcess::on_app_state(AppState state) {
   if (state == AppState::running) {
-    application_.clients()->allow_external(is_plugin_active(certificate_plugin));
+    offer_plugins();
     base::log_info("{} is ready", node_name());
   } else if (state == AppState::failed && application_.has_crashed()) {
     exit_status_ = 1;
@@ -176,6 +175,17 @@ void NodeProcess::on_app_state(AppState state) {
 
 bool NodeProcess::is_plugin_active(std::string_view name) const {
   return active_plugins_.contains(name);
+}
+
+void NodeProcess::enable_plugins(const std::vector<std::string>& enabled) {
+  enabled_plugins_ = enabled;
+  active_plugins_ = management::with_dependencies(enabled);
+  exchange_types_ = broker::ExchangeTypes(active_plugins_);
+}
+
+void NodeProcess::offer_plugins() {
+  application_.clients()->allow_external(is_plugin_active(certificate_plugin));
+  application_.clients()->offer_exchange_types(exchange_types_);
 }
 
 base::Result<> NodeProcess::serve_http() {

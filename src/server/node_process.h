@@ -65,6 +65,7 @@ class NodeProcess final : private management::Operations {
   bool close_connection(catalog::ConnectionId connection, const std::string& reason) override;
   management::ProcessInfo process_info() const override;
   std::vector<std::string> loopback_users() const override;
+  const broker::ExchangeTypes& exchange_types() const override { return exchange_types_; }
   void apply_plugins(const std::vector<std::string>& enabled, Done done) override;
   base::Time now() const override { return shard_.now(); }
   std::int64_t wall_clock_ms() const override;
@@ -79,6 +80,9 @@ class NodeProcess final : private management::Operations {
   void on_control_request(const std::string& request, const ControlEndpoint::Reply& reply);
   base::Result<> serve_http();
   bool is_plugin_active(std::string_view name) const;
+  void enable_plugins(const std::vector<std::string>& enabled);
+  /// Tells the clients what the plugins bring for them; only while there are clients.
+  void offer_plugins();
   void end_when_drained();
   cluster::Node* running_node() const;
 
@@ -95,6 +99,7 @@ class NodeProcess final : private management::Operations {
   std::unique_ptr<EpmdRegistration> registration_;
   std::vector<std::string> enabled_plugins_;
   std::set<std::string, std::less<>> active_plugins_;
+  broker::ExchangeTypes exchange_types_;
   std::list<std::unique_ptr<net::Timer>> delayed_calls_;
   net::Timer deadline_timer_;
   Alarms alarms_;

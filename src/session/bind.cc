@@ -96,8 +96,7 @@ Verdict Channel::change_binding(const Binding& binding, bool adds, bool no_wait)
       return refuse(owned.error());
   }
   if (adds) {
-    if (auto sound = broker::check_binding_arguments(source->type, binding.arguments); !sound)
-      return refuse(sound.error());
+    if (auto sound = broker::check_binding(*source, binding); !sound) return refuse(sound.error());
   }
   const broker::RequestId request = ask([this, adds, no_wait](Answer answer) -> Verdict {
     const bool is_gone_already =

@@ -163,8 +163,7 @@ class Channel final : public broker::ChannelEvents {
 
   // publish.cc
   Verdict publish(const Publish& publish);
-  Verdict find_route(const Publish& publish, const codec::amqp091::PropertyScan& scan,
-                     std::span<const std::string> extra_keys);
+  Verdict find_route(const Publish& publish, std::span<const std::string> extra_keys);
   Verdict handle(const codec::amqp091::ConfirmSelect& select);
   Verdict check_publish(const Publish& publish) const;
   void send_out(const OutgoingPublish& publish, std::span<const catalog::QueueId> queues);

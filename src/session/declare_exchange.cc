@@ -20,7 +20,7 @@ Verdict Channel::handle(const ExchangeDeclare& declare) {
   const std::string& name = wanted.name.name;
 
   if (!declare.passive) {
-    if (auto known = broker::check_exchange_type(wanted.type); !known)
+    if (auto known = talk_.environment.exchange_types.check(wanted.type); !known)
       return refuse(ReplyCode::command_invalid, known.error().text);
   }
   if (auto allowed = broker::check_not_default_exchange(name); !allowed)

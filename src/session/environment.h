@@ -9,6 +9,7 @@
 
 #include "base/time.h"
 #include "broker/channel.h"
+#include "broker/exchange_types.h"
 #include "broker/permission.h"
 #include "broker/router.h"
 
@@ -56,6 +57,7 @@ struct Environment {
   std::vector<std::string> loopback_users = {"guest"};
   /// In the order of the offer. EXTERNAL is offered only to clients over TLS.
   std::vector<std::string> mechanisms = {"PLAIN", "AMQPLAIN"};
+  broker::ExchangeTypes exchange_types = broker::ExchangeTypes();
   /// Clients judge by these two what the server can do.
   std::string product = "RabbitMQ";
   std::string version = "3.10.8";

@@ -35,27 +35,30 @@ Verdict Channel::check_publish(const Publish& publish) const {
 }
 
 /// Leaves the queues in `routed_`.
-Verdict Channel::find_route(const Publish& publish, const PropertyScan& scan,
-                            std::span<const std::string> extra_keys) {
+Verdict Channel::find_route(const Publish& publish, std::span<const std::string> extra_keys) {
   broker::Router& router = talk_.environment.router;
   const QueueName exchange = in_vhost(publish.exchange);
-  const bool needs_headers = router.needs_headers(exchange);
-  base::FieldTable headers;
-  if (needs_headers && scan.has_headers) {
-    auto table = base::read_field_table_body(scan.headers);
-    if (!table) return refuse(ReplyCode::frame_error, table.error().text);
-    headers = std::move(*table);
+  const broker::Router::Needs needs = router.needs(exchange);
+  Properties properties;
+  broker::RoutedContent content;
+  if (needs.content) {
+    auto decoded = decode_properties(publish.properties);
+    if (!decoded) return refuse(decoded.error());
+    properties = std::move(*decoded);
+    if (properties.headers) content.headers = &*properties.headers;
+    content.message_id = properties.message_id;
+    content.correlation_id = properties.correlation_id;
+    content.timestamp = properties.timestamp;
   }
-  const base::FieldTable* seen_headers = needs_headers && scan.has_headers ? &headers : nullptr;
   routed_.clear();
   if (extra_keys.empty()) {
-    router.route(exchange, publish.routing_key, seen_headers, routed_);
-    if (!needs_headers) routes_.add(publish.exchange, publish.routing_key, routed_);
+    router.route(exchange, publish.routing_key, content, routed_);
+    if (needs.key_alone) routes_.add(publish.exchange, publish.routing_key, routed_);
     return {};
   }
   std::vector<std::string_view> keys{publish.routing_key};
   keys.insert(keys.end(), extra_keys.begin(), extra_keys.end());
-  router.route(exchange, keys, seen_headers, routed_);
+  router.route(exchange, keys, content, routed_);
   return {};
 }
 
@@ -88,7 +91,7 @@ Verdict Channel::publish(const Publish& publish) {
   if (known != nullptr && extra.keys.empty()) {
     queues = *known;
   } else {
-    if (Verdict verdict = find_route(publish, *scan, extra.keys); !verdict) return verdict;
+    if (Verdict verdict = find_route(publish, extra.keys); !verdict) return verdict;
     queues = routed_;
   }
   const bool is_watched = transaction_ || confirms_.is_selected() || publish.mandatory;
