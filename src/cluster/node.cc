@@ -133,6 +133,9 @@ void Node::Impl::end_turn() {
 void Node::Impl::on_disk_done(storage::DiskToken token, base::Result<> result) {
   if (storage::SegmentStore::is_own(token)) {
     auto event = segments_->on_disk_done(token, std::move(result));
+    // What the system dropped after a failed sync may look durable at the next one.
+    if (event && !event->result && event->kind == storage::SegmentEvent::Kind::synced)
+      return fail("the disk failed: " + event->result.error().text);
     if (event) host_->on_segment(std::move(*event));
     return;
   }
@@ -236,6 +239,8 @@ std::vector<catalog::NodeName> Node::linked_members() const {
     if (name != node_name() && impl_->is_linked(name)) linked.push_back(name);
   return linked;
 }
+
+void Node::set_disk_short(bool is_short) { impl_->set_disk_short(is_short); }
 
 std::vector<catalog::NodeName> Node::partitioned_members() const {
   std::vector<catalog::NodeName> cut_off;

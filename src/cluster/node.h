@@ -150,6 +150,8 @@ class Node final : public broker::Gateway {
   std::vector<QueueStatus> led_queues() const;
   /// All copies of queues here, with their contents: for checks, not for large queues.
   std::vector<ReplicaStatus> replicas() const;
+  /// The disk has hardly any room left: files of the log go as soon as they can.
+  void set_disk_short(bool is_short);
   /// Called with each change of the catalog, after it was applied.
   void set_change_observer(std::function<void(const catalog::Change&)> observer);
   /// Members as Raft and the links see them, for cluster_status and logs.

@@ -65,6 +65,7 @@ class Node::Impl final : public QueueContext {
   std::vector<std::pair<NodeName, base::Bytes>> take_frames();
   std::vector<NodeName> take_hang_ups();
   void set_link_backlog(const NodeName& peer, std::size_t bytes);
+  void set_disk_short(bool is_short) { log_->set_frugal(is_short); }
   void query(const NodeName& peer, base::Bytes request, QueryDone done);
 
   NodeOptions options_;

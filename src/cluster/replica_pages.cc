@@ -41,7 +41,7 @@ std::deque<Segment>::const_iterator ReplicaPages::first_unsynced() const {
 }
 
 void ReplicaPages::store(MessageIndex up_to) {
-  if (write_ || is_refused_ || up_to <= stored_) return;
+  if (write_ || refuses_writes_ || up_to <= stored_) return;
   storage::SegmentBuilder builder(store_.make_identity(stream_));
   MessageIndex first, last;
   bool is_full = false;
@@ -80,6 +80,7 @@ void ReplicaPages::on_written(const SegmentEvent& event) {
     segments_.remove(event.file);
     return refuse(event);
   }
+  accept();
   MessageIndex first = stored_.next();
   stored_ = write.last;
   if (!segment) return;  // all of it was settled meanwhile
@@ -94,7 +95,7 @@ void ReplicaPages::on_written(const SegmentEvent& event) {
 }
 
 void ReplicaPages::sync() {
-  if (syncing_ || is_refused_) return;
+  if (syncing_) return;
   auto fresh = first_unsynced();
   if (fresh == segments_.segments().end()) return;
   if (write_ && write_->file == fresh->file()) return;
@@ -153,7 +154,7 @@ bool ReplicaPages::holds(MessageIndex index) {
 
 void ReplicaPages::fetch(MessageIndex from, bool is_for_snapshot) {
   std::optional<Reading>& reading = reading_[is_for_snapshot ? 1 : 0];
-  if (reading || is_refused_) return;
+  if (reading || refuses_reads_) return;
   Segment* segment = segments_.find_from(key_of(from));
   std::size_t slot = 0;
   while (segment) {
@@ -202,6 +203,7 @@ void ReplicaPages::on_read(const SegmentEvent& event) {
     // It may have been replaced meanwhile: whoever wants its messages asks again.
     if (!segment) return;
     if (!event.result) return refuse(event);
+    accept();
     return page_in(reading, *event.result, *segment);
   }
 }
@@ -253,12 +255,20 @@ void ReplicaPages::lose(MessageIndex index) {
 }
 
 void ReplicaPages::refuse(const SegmentEvent& event) {
-  if (!is_refused_)
-    base::log_error("segment {} of queue stream {}: {}; tried again in a while",
-                    number_of(event.file), stream_.value,
-                    event.result ? "" : event.result.error().text);
-  is_refused_ = true;
-  if (event.kind == SegmentEvent::Kind::written) store_.remove(event.file);
+  if (!std::exchange(has_complained_, true))
+    base::log_error("segment {} of queue stream {}: {}; tried again until it works",
+                    number_of(event.file), stream_.value, event.result.error().text);
+  if (event.kind == SegmentEvent::Kind::read) {
+    refuses_reads_ = true;
+  } else {
+    refuses_writes_ = true;
+    store_.remove(event.file);
+  }
+}
+
+void ReplicaPages::accept() {
+  if (std::exchange(has_complained_, false))
+    base::log_info("the disk takes segments of queue stream {} again", stream_.value);
 }
 
 void ReplicaPages::on_event(SegmentEvent event) {
@@ -266,10 +276,10 @@ void ReplicaPages::on_event(SegmentEvent event) {
     case SegmentEvent::Kind::written: return on_written(event);
     case SegmentEvent::Kind::read: return on_read(event);
     case SegmentEvent::Kind::synced: {
+      ASSERT(event.result);  // a failed sync ends the node
       if (compaction_ && compaction_->builder.identity().file == event.file)
-        return finish_compaction(event.result.has_value());
+        return finish_compaction(true);
       if (syncing_ == event.file) syncing_ = FileId{};
-      if (!event.result) return refuse(event);
       if (Segment* segment = segments_.find(event.file)) {
         segment->set_synced();
         ++unlisted_;
@@ -282,7 +292,7 @@ void ReplicaPages::on_event(SegmentEvent event) {
 // Compaction.
 
 bool ReplicaPages::compact() {
-  if (compaction_ || is_refused_) return false;
+  if (compaction_ || is_refused()) return false;
   std::vector<FileId> sources;
   std::uint64_t live_bytes = 0, bytes = 0;
   auto is_worth_it = [&] { return !sources.empty() && live_bytes < bytes / 2; };

@@ -68,9 +68,9 @@ class ReplicaPages {
   bool is_compacting() const { return compaction_.has_value(); }
 
   void on_event(storage::SegmentEvent event);
-  /// The disk refused; call `retry` after a while.
-  bool is_refused() const { return is_refused_; }
-  void retry() { is_refused_ = false; }
+  /// The disk refused to write or to read; call `retry` after a while.
+  bool is_refused() const { return refuses_writes_ || refuses_reads_; }
+  void retry() { refuses_writes_ = refuses_reads_ = false; }
 
   /// Recovery: takes the segments as listed; those that are damaged are reported to the log.
   /// Appends what is live to `live` with the length of the body, in order.
@@ -116,6 +116,7 @@ class ReplicaPages {
   void on_compaction_read(const storage::SegmentEvent& event);
   void finish_compaction(bool is_good);
   void refuse(const storage::SegmentEvent& event);
+  void accept();
 
   storage::StreamId stream_;
   bool is_durable_;
@@ -134,7 +135,9 @@ class ReplicaPages {
   std::vector<storage::FileId> replaced_;
   std::vector<storage::FileId> uncompactable_;
   std::size_t unlisted_ = 0;
-  bool is_refused_ = false;
+  bool refuses_writes_ = false;
+  bool refuses_reads_ = false;
+  bool has_complained_ = false;  ///< and nothing was written or read since
 };
 
 }  // namespace warren::cluster

@@ -12,8 +12,8 @@ class Alarms {
   Alarms(std::uint64_t memory_limit, std::uint64_t disk_free_limit)
       : memory_limit_(memory_limit), disk_free_limit_(disk_free_limit) {}
 
-  /// True when an alarm came or went by this.
-  bool check(std::uint64_t memory_used, std::uint64_t disk_free);
+  /// True when an alarm came or went by this. A full disk is an alarm whatever the limit.
+  bool check(std::uint64_t memory_used, std::uint64_t disk_free, bool is_disk_full);
 
   bool memory() const { return memory_; }
   bool disk() const { return disk_; }

@@ -69,6 +69,7 @@ base::Result<> Application::make_node() {
   TRY_ASSIGN(disk_, FileDisk::open(shard_, log_directory(settings_.environment), *this));
   TRY_ASSIGN(auto files, disk_->list());
   is_new_ = files.empty();
+  disk_->keep_reserve();
   TRY_ASSIGN(auto options, node_options());
   TRY_ASSIGN(node_, cluster::Node::start(std::move(options), *disk_, base::Random(random_number()),
                                          shard_));
@@ -131,6 +132,7 @@ bool Application::end_turn(base::Time now) {
   if (!node_) return false;
   for (int round = 0; round < max_rounds && node_; ++round) {
     if (clients_) clients_->flush(now);
+    node_->set_disk_short(disk_->is_short());
     node_->end_turn();
     disk_->flush();
     serve_links(now);

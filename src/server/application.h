@@ -61,6 +61,12 @@ class Application final : public LinkEvents, public storage::DiskEvents {
   std::pair<net::Admission, std::string> admission() const;
   void adopt_link(Acquaintance acquaintance);
 
+  /// The disk is so full that the log lives on its reserve; see FileDisk.
+  bool is_disk_short() const { return disk_ && disk_->is_short(); }
+  void keep_disk_reserve() {
+    if (disk_) disk_->keep_reserve();
+  }
+
   /// The end of a loop turn: brings sessions, node, disk and links into agreement. True when
   /// there is more to do at once.
   bool end_turn(base::Time now);

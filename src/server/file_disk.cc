@@ -22,6 +22,7 @@ using storage::FileId;
 
 constexpr std::string_view log_suffix = ".log";
 constexpr std::string_view segment_suffix = ".seg";
+constexpr std::string_view reserve_name = "reserve";
 constexpr std::size_t name_digits = 16;
 constexpr std::size_t max_open_files = 8;
 
@@ -61,8 +62,10 @@ base::Result<std::vector<FileId>> list_files(const fs::path& directory) {
 
 }  // namespace
 
+/// What answers are for; on the shard's thread.
 struct FileDisk::Target {
   storage::DiskEvents* events;
+  bool is_short = false;
 };
 
 /// The open files and the first error; used by one thread at a time.
@@ -105,6 +108,19 @@ class FileDisk::Files {
     return {};
   }
 
+  /// False when there is no room for it.
+  bool keep_reserve() {
+    fs::path path = directory_ / reserve_name;
+    int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    if (descriptor < 0) return errno != ENOSPC;
+    bool is_kept = set_room_aside(descriptor);
+    ::close(descriptor);
+    if (!is_kept) ::unlink(path.c_str());
+    return is_kept;
+  }
+  /// True once after the reserve was given to the log.
+  bool take_reserve_used() { return std::exchange(has_used_reserve_, false); }
+
   base::Result<> sync(FileId file) {
     TRY_ASSIGN(int descriptor, open(file));
     if (::fdatasync(descriptor) != 0) return system_error("sync", path_of(file));
@@ -122,6 +138,10 @@ class FileDisk::Files {
     close(file);
     if (::rename(path_of(file).c_str(), path_of(to).c_str()) != 0 && errno != ENOENT)
       return system_error("rename", path_of(file));
+    limit_open_files();
+    int descriptor = make_log_file(path_of(to));
+    if (descriptor < 0) return system_error("open", path_of(to));
+    open_.emplace(to, descriptor);
     has_new_names_ = true;
     return {};
   }
@@ -140,6 +160,8 @@ class FileDisk::Files {
     TRY(sync_names());
     struct stat status {};
     if (::fstat(descriptor, &status) != 0) return system_error("examine", path_of(file));
+    // Nothing is added to it any more: the room behind its end is given back.
+    if (::ftruncate(descriptor, status.st_size) != 0) return system_error("shorten", path_of(file));
     return read_some(file, descriptor, 0, static_cast<std::uint64_t>(status.st_size));
   }
 
@@ -176,16 +198,39 @@ class FileDisk::Files {
   void note_removal() { has_new_names_ = true; }
 
  private:
+  /// Where a file system can't do it, its files grow as they are written.
+  static bool set_room_aside(int descriptor) {
+    return ::fallocate(descriptor, FALLOC_FL_KEEP_SIZE, 0, FileDisk::reserve_bytes) == 0 ||
+           (errno != ENOSPC && errno != EDQUOT);
+  }
+
+  void limit_open_files() {
+    if (open_.size() < max_open_files) return;
+    ::close(open_.begin()->second);
+    open_.erase(open_.begin());
+  }
+
+  /// Makes a file of the log with all its room, over another's blocks where there is no other room.
+  int make_log_file(const fs::path& path) {
+    int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    if (descriptor >= 0 && set_room_aside(descriptor)) return descriptor;
+    if (descriptor < 0 && errno != ENOSPC) return descriptor;
+    // A file without its room is better than none.
+    if (::rename((directory_ / reserve_name).c_str(), path.c_str()) != 0) return descriptor;
+    if (descriptor >= 0) ::close(descriptor);
+    has_used_reserve_ = true;
+    return ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+  }
+
   base::Result<int> open(FileId file) {
     if (auto at = open_.find(file); at != open_.end()) return at->second;
-    if (open_.size() >= max_open_files) {
-      ::close(open_.begin()->second);
-      open_.erase(open_.begin());
-    }
+    limit_open_files();
     fs::path path = path_of(file);
     int descriptor = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
     if (descriptor < 0 && errno == ENOENT) {
-      descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+      descriptor = storage::is_segment(file)
+                       ? ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640)
+                       : make_log_file(path);
       has_new_names_ = true;
     }
     if (descriptor < 0) return system_error("open", path);
@@ -197,6 +242,7 @@ class FileDisk::Files {
   int directory_descriptor_;
   std::map<FileId, int> open_;
   bool has_new_names_ = false;
+  bool has_used_reserve_ = false;
   std::optional<base::Error> failed_;
 };
 
@@ -250,10 +296,23 @@ void FileDisk::request(FileId file, DiskToken token, std::function<base::Result<
   Lane& lane = lane_of(file);
   lane.worker->submit([files = lane.files, target = target_, mailbox = mailbox_, token,
                        is_log = !storage::is_segment(file), work = std::move(work)] {
-    mailbox->post([target, token, result = files->run(is_log, work)]() mutable {
+    auto result = files->run(is_log, work);
+    bool is_short = is_log && files->take_reserve_used();
+    mailbox->post([target, token, is_short, result = std::move(result)]() mutable {
+      target->is_short |= is_short;
       if (target->events) target->events->on_disk_done(token, std::move(result));
     });
   });
+}
+
+void FileDisk::keep_reserve() {
+  log_.worker->submit([files = log_.files, target = target_, mailbox = mailbox_] {
+    mailbox->post([target, is_kept = files->keep_reserve()] { target->is_short = !is_kept; });
+  });
+}
+
+bool FileDisk::is_short() const {
+  return target_->is_short;
 }
 
 void FileDisk::read_at(FileId file, std::uint64_t offset, std::uint64_t bytes, DiskToken token) {
@@ -281,7 +340,13 @@ base::Result<base::Bytes> FileDisk::load(FileId file, std::uint64_t offset, std:
 
 void FileDisk::write(FileId file, std::uint64_t offset, base::Bytes data, bool sync_after,
                      DiskToken token) {
-  request(file, token, [file, offset, data = std::move(data), sync_after](Files& files) {
+  const bool is_refused = is_short() && storage::is_segment(file);
+  request(file, token,
+          [file, offset, data = std::move(data), sync_after, is_refused](Files& files) {
+    if (is_refused) {
+      errno = ENOSPC;
+      return base::Result<>(system_error("write", files.path_of(file)));
+    }
     auto written = files.write(file, offset, data);
     return written && sync_after ? files.sync(file) : written;
   });

@@ -6,12 +6,17 @@
 #include "net/shard.h"
 #include "net/worker.h"
 #include "storage/disk.h"
+#include "storage/log.h"
 
 namespace warren::server {
 
 /// The files of one directory, named by sixteen hexadecimal digits and ".log" or ".seg". One thread
 /// writes and syncs the log, one the segments, one reads; the last two begin when they are needed.
 /// Answers come through the shard's mailbox.
+///
+/// A file of the log has its room from the beginning, so the disk can only be full when one begins.
+/// Then the file "reserve" becomes that file: what is under way can be finished, and consumers can
+/// go on. Segments are refused from then on, until there is a reserve again.
 class FileDisk final : public storage::Disk {
  public:
   /// Makes the directory when it is missing. `events` must outlive the disk; it hears of requests
@@ -34,6 +39,13 @@ class FileDisk final : public storage::Disk {
   std::uint64_t size(storage::FileId file) const override;
   base::Result<base::Bytes> load(storage::FileId file, std::uint64_t offset,
                                  std::uint64_t bytes) override;
+
+  /// Makes the reserve, unless it is there, when the requests before it have ended.
+  void keep_reserve();
+  /// The log needed its reserve, or there is no room for one.
+  bool is_short() const;
+  /// The room of a file of the log, and so of the reserve.
+  static constexpr std::uint64_t reserve_bytes = storage::Log::Options{}.file_bytes;
 
   /// Starts what was requested since the last call; to be called at the end of each turn.
   void flush();

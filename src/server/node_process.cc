@@ -141,9 +141,14 @@ void NodeProcess::end_turn() {
 }
 
 void NodeProcess::check_alarms(base::Time now) {
-  if (now < next_alarm_check_) return;
+  const bool is_short = application_.is_disk_short();
+  if (now < next_alarm_check_ && (!is_short || alarms_.disk())) return;
   next_alarm_check_ = now + alarm_check_interval;
-  if (!alarms_.check(resident_bytes(), free_disk_bytes(settings_.environment.data_dir))) return;
+  const std::uint64_t free = free_disk_bytes(settings_.environment.data_dir);
+  // Publishers go on when there is room for a reserve again, and more than the limit besides.
+  if (is_short && free > settings_.configuration.disk_free_limit + FileDisk::reserve_bytes)
+    application_.keep_disk_reserve();
+  if (!alarms_.check(resident_bytes(), free, is_short)) return;
   AmqpClients* clients = application_.clients();
   if (!alarms_.any()) {
     base::log_warning("resource limit alarms of {} are cleared", node_name());

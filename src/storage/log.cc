@@ -319,17 +319,26 @@ void Log::remove_files() {
 /// One file is kept for the next to begin over: blocks that are there already halve what a sync
 /// costs. What stands in it belongs to another life and verifies in none.
 void Log::drop_file(FileId file) {
-  if (!spare_)
+  if (!spare_ && !is_frugal_)
     spare_ = file;
   else
     disk_.remove(file, add_request({.written = written_}));
+}
+
+void Log::set_frugal(bool is_frugal) {
+  if (is_frugal == is_frugal_ || failed_) return;
+  is_frugal_ = is_frugal;
+  if (is_frugal_ && spare_)
+    disk_.remove(std::exchange(spare_, FileId{}), add_request({.written = written_}));
+  set_move_target();
 }
 
 void Log::set_move_target() {
   auto live = std::ranges::find_if(files_, [](const File& file) { return !file.unneeded_after; });
   std::size_t live_files = static_cast<std::size_t>(files_.end() - live);
   LogPosition target;
-  if (live_files > options_.max_live_files && move_credit_bytes_ > 0) target = live[1].first;
+  const std::size_t max_files = is_frugal_ ? 1 : options_.max_live_files;
+  if (live_files > max_files && move_credit_bytes_ > 0) target = live[1].first;
   if (target == move_target_) return;
   move_target_ = target;
   movers_.clear();

@@ -83,6 +83,8 @@ class Log : public DiskEvents {
   /// moved than appended afresh, so that moving never writes more than the traffic does.
   std::vector<StreamId> streams_to_move(std::size_t at_most = 1000) const;
   LogPosition move_target() const { return move_target_; }
+  /// While the disk is short of room the log keeps no spare file, and as few others as it can.
+  void set_frugal(bool is_frugal);
 
   /// Streams that need records, in order. After recovery this tells which ones nobody owns.
   std::vector<StreamId> streams() const;
@@ -165,6 +167,7 @@ class Log : public DiskEvents {
   bool flush_wanted_ = false;
   bool sync_wanted_ = false;
   std::uint64_t unflushed_bytes_ = 0;
+  bool is_frugal_ = false;
   FileId spare_;  ///< a file that is no part of the log any more: the next one begins over it
   FileId written_file_;  ///< the file of the last write
   std::deque<Request> in_flight_;

@@ -264,6 +264,22 @@ TEST_CASE("the first disk error is final") {
   CHECK(node.log->is_idle());
 }
 
+TEST_CASE("a frugal log keeps one file where it may, and no spare") {
+  LogFixture node({.file_bytes = 1000, .max_live_files = 4, .salt = 1});
+  LogPosition kept = node.store(1, std::string(500, 'x'));
+  for (int i = 0; i < 2; ++i) node.store(2, std::string(900, 'y'));
+  REQUIRE(node.log->file_count() == 3);
+  CHECK(node.log->streams_to_move().empty());
+  node.log->set_frugal(true);
+  CHECK(node.log->streams_to_move() == std::vector<StreamId>{StreamId{1}});
+  CHECK(node.log->move_target() > kept);
+  node.log->forget(StreamId{1});
+  node.log->forget(StreamId{2});
+  for (int i = 0; i < 3; ++i) node.store(2, "z");
+  CHECK(node.log->file_count() == 1);
+  CHECK(node.disk.list()->size() == 1);
+}
+
 TEST_CASE("a disk that answers out of order is an error") {
   LogFixture node;
   node.append(1, "x");

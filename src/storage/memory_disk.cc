@@ -108,6 +108,8 @@ Result<> MemoryDisk::carry_out(Request& request) {
   }
   switch (request.kind) {
     case Kind::write: {
+      if (is_full_ && is_segment(request.file))
+        return base::fail(base::ErrorCode::io, "no space left");
       ++counts_.writes;
       if (is_segment(request.file)) ++files_->segment_writes;
       auto& unsynced = files_->files[request.file].unsynced;

@@ -79,6 +79,8 @@ class MemoryDisk : public Disk {
 
   /// From the request after `requests` more on, every one fails with `error`.
   void fail_after(std::size_t requests, base::Error error);
+  /// From now on there is room for segments, or none.
+  void set_full(bool is_full) { is_full_ = is_full; }
   /// Damage to what is stored. The place must exist.
   void flip_bit(FileId file, std::uint64_t offset, unsigned bit);
   void truncate(FileId file, std::uint64_t bytes);
@@ -112,6 +114,7 @@ class MemoryDisk : public Disk {
   std::uint64_t turns_ = 0;
   Counts counts_;
   std::optional<std::size_t> requests_until_failure_;
+  bool is_full_ = false;
   base::Error failure_{};
 };
 
