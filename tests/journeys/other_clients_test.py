@@ -3,18 +3,21 @@ client, in clients/. A program prints "ok: STEP" for each step of the story that
 "restart the broker" when it wants to be cut off and to recover."""
 
 import importlib.util
+import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import threading
 import unittest
 
-from harness import SLOWNESS, Cluster
+from harness import ROOT, SLOWNESS, Cluster
 
 SOURCE = pathlib.Path(__file__).resolve().parent / "clients"
+BUILD = ROOT / "build" / "journeys-clients"
 # What applications do with every client; a program adds what is its client's own.
 STORY = {"refused password", "publish and consume", "requeue", "returned", "properties",
-         "precondition", "reply-to", "transaction", "deleted queue"}
+         "precondition", "reply-to", "transaction", "deleted queue", "recovery"}
 
 
 class OtherClients(unittest.TestCase):
@@ -27,6 +30,15 @@ class OtherClients(unittest.TestCase):
     def need(self, is_there, what):
         if not is_there:
             self.skipTest(f"{self._testMethodName[5:]}: {what} is not installed")
+
+    def build(self, output, source, command, **environment):
+        """Runs a compiler unless what it makes is newer than the source."""
+        if output.exists() and output.stat().st_mtime > source.stat().st_mtime:
+            return
+        BUILD.mkdir(parents=True, exist_ok=True)
+        done = subprocess.run([*map(str, command)], env=os.environ | environment, text=True,
+                              capture_output=True, timeout=120 * SLOWNESS, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
     def walk(self, command, steps, cut_off=None):
         """Runs a program to its end; `cut_off` takes the node away and brings it back."""
@@ -51,7 +63,8 @@ class OtherClients(unittest.TestCase):
 
     def check_connection(self):
         """What the program asked for when it connected."""
-        connection, = self.node.json("list_connections", "timeout", "client_properties")
+        rows = self.node.json("list_connections", "state", "timeout", "client_properties")
+        connection, = (row for row in rows if row["state"] == "running")  # not the refused one
         self.assertEqual(connection["timeout"], 5)
         self.assertIn(["connection_name", "longstr", "journey"], connection["client_properties"])
 
@@ -66,7 +79,50 @@ class OtherClients(unittest.TestCase):
     def test_aio_pika(self):
         self.need(importlib.util.find_spec("aio_pika"), "python3-aio-pika")
         self.walk([sys.executable, SOURCE / "aio_pika" / "journey.py"],
-                  STORY | {"rpc pattern", "recovery"}, self.restart_application)
+                  STORY | {"rpc pattern"}, self.restart_application)
+
+    # Libraries of a language that a machine may have from elsewhere too are those of Debian's
+    # interpreter.
+
+    def test_bunny(self):
+        self.need(pathlib.Path("/usr/share/doc/ruby-bunny").exists(), "ruby-bunny")
+        self.walk(["/usr/bin/ruby", SOURCE / "bunny" / "journey.rb"], STORY, self.kill_and_start)
+
+    def test_php_amqplib(self):
+        self.need(pathlib.Path("/usr/share/php/PhpAmqpLib").exists() and
+                  pathlib.Path("/usr/bin/php").exists(), "php-amqplib or php-cli")
+        self.walk(["/usr/bin/php", SOURCE / "php_amqplib" / "journey.php"], STORY,
+                  self.restart_application)
+
+    def test_amqp091_go(self):
+        library = pathlib.Path("/usr/share/gocode/src/github.com/rabbitmq/amqp091-go")
+        go = shutil.which("go")
+        self.need(library.exists() and go, "golang-github-rabbitmq-amqp091-go-dev or go")
+        program, source = BUILD / "go", SOURCE / "amqp091_go" / "journey.go"
+        self.build(program, source, [go, "build", "-o", program, source], CGO_ENABLED="0",
+                   GO111MODULE="off", GOPATH="/usr/share/gocode", GOCACHE=str(BUILD / "go-cache"))
+        self.walk([program], STORY, self.restart_application)
+
+    def test_rabbitmq_c(self):
+        self.need(pathlib.Path("/usr/include/amqp_tcp_socket.h").exists(), "librabbitmq-dev")
+        program, source = BUILD / "c", SOURCE / "rabbitmq_c" / "journey.c"
+        self.build(program, source, ["cc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1",
+                                     "-o", program, source, "-lrabbitmq"])
+        self.walk([program], STORY, self.restart_application)
+
+    def test_java_client(self):
+        jars = [pathlib.Path("/usr/share/java") / name
+                for name in ("amqp-client.jar", "slf4j-api.jar")]
+        java, compiler = shutil.which("java"), shutil.which("javac") or shutil.which("ecj")
+        self.need(jars[0].exists() and java and compiler,
+                  "librabbitmq-client-java, java, or javac and ecj")
+        source = SOURCE / "java" / "Journey.java"
+        self.build(BUILD / "Journey.class", source, [
+            compiler, "-proc:none", "-source", "17", "-target", "17", "-cp", jars[0], "-d", BUILD,
+            source])
+        classes = ":".join(map(str, [BUILD, *jars]))
+        self.walk([java, "-XX:TieredStopAtLevel=1", "-cp", classes, "Journey"], STORY,
+                  self.kill_and_start)
 
 
 if __name__ == "__main__":
