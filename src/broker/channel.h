@@ -58,7 +58,9 @@ enum class Outcome : std::uint8_t {
 struct Reply {
   std::uint64_t messages = 0;   ///< ready messages; of purge and delete: how many went
   std::uint64_t consumers = 0;
-  catalog::Applied applied;     ///< of change
+  catalog::Applied applied;     ///< of change: the last of those that took effect
+  std::size_t changes = 0;      ///< of change: how many took effect
+  std::optional<base::Error> refusal = {};  ///< of change: why the next one did not
 };
 
 /// What a channel hears from its queues. All calls come on the channel's own shard, never from
@@ -130,8 +132,14 @@ class Gateway {
   virtual void purge(ChannelId channel, RequestId request, catalog::QueueId queue) = 0;
   virtual void delete_queue(ChannelId channel, RequestId request, catalog::QueueId queue,
                             bool if_unused, bool if_empty) = 0;
-  /// Changes the catalog; answered when this node has applied the change.
-  virtual void change(ChannelId channel, RequestId request, const catalog::Command& command) = 0;
+  /// Changes the catalog by one command after the other, up to the first that is refused; nothing
+  /// comes between them. Answered when this node has applied them: with the error when the first
+  /// is refused, otherwise with how many took effect.
+  virtual void change(ChannelId channel, RequestId request,
+                      std::span<const catalog::Command> commands) = 0;
+  void change(ChannelId channel, RequestId request, const catalog::Command& command) {
+    change(channel, request, std::span(&command, 1));
+  }
 };
 
 }  // namespace warren::broker

@@ -48,9 +48,9 @@ struct RaftFrame {
 /// To the node that leads the catalog's group. `number` is unique for the sender's incarnation.
 struct Propose {
   std::uint64_t number = 0;
-  base::Bytes command;
+  std::vector<base::Bytes> commands;  ///< up to the first that is refused
   template <typename A>
-  void fields(A& a) { a(number, command); }
+  void fields(A& a) { a(number, commands); }
 };
 
 // Questions between nodes for listings.

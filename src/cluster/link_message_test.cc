@@ -25,7 +25,7 @@ std::vector<LinkMessage> samples() {
   all.emplace_back(Hello{"uuid", {7}});
   all.emplace_back(HelloRefused{"no member"});
   all.emplace_back(Ping{});
-  all.emplace_back(Propose{3, "command"});
+  all.emplace_back(Propose{3, {"one command", "another"}});
   all.emplace_back(FollowRequest{{1}, {2}, true, {3}, {4}, {{{1}, {1}}, {{2}, {4}}}});
   all.emplace_back(SnapshotChunk{{1}, {2}, {{{3}, some_message()}}});
   all.emplace_back(SnapshotEnd{{1}, {2}, {3}, {2}, {{{1}, {1}}}, {{{8}, {9}}}});

@@ -22,14 +22,14 @@ constexpr std::size_t compact_after_bytes = 1 << 20;
 constexpr std::size_t entry_overhead = 64;
 constexpr std::size_t max_numbers_above = 10'000;
 
-/// A command in the Raft log, with who proposed it.
-struct LoggedCommand {
+/// Commands in the Raft log, with who proposed them.
+struct LoggedCommands {
   NodeName proposer;
   catalog::Incarnation incarnation;
   std::uint64_t number = 0;
-  base::Bytes command;
+  std::vector<base::Bytes> commands;
   template <typename A>
-  void fields(A& a) { a(proposer, incarnation, number, command); }
+  void fields(A& a) { a(proposer, incarnation, number, commands); }
 };
 
 struct ProposerRecord {
@@ -120,22 +120,32 @@ void Metadata::write_initial(const raft::PersistentState& state) {
 }
 
 void Metadata::propose(const catalog::Command& command, base::Time deadline, Done done) {
+  propose(std::span(&command, 1), deadline, [done = std::move(done)](base::Result<Progress> came) {
+    done(came ? base::Result<catalog::Applied>(came->last) : std::unexpected(came.error()));
+  });
+}
+
+void Metadata::propose(std::span<const catalog::Command> commands, base::Time deadline,
+                       ListDone done) {
   std::uint64_t number = ++last_number_;
   Pending& pending = pending_[number];
-  pending = {catalog::encode_command(command), deadline, base::Time{}, std::move(done)};
+  for (const catalog::Command& command : commands)
+    pending.commands.push_back(catalog::encode_command(command));
+  pending.deadline = deadline;
+  pending.done = std::move(done);
   submit(number, pending);
 }
 
 void Metadata::submit(std::uint64_t number, Pending& pending) {
   pending.send_again = clock_.now() + send_interval;
   if (is_leader()) {
-    LoggedCommand logged{self_, incarnation_, number, pending.command};
+    LoggedCommands logged{self_, incarnation_, number, pending.commands};
     base::Bytes data;
     write_archive(data, logged);
     if (!core().propose(std::move(data)))
       pending.send_again = clock_.now() + std::chrono::milliseconds(20);
   } else if (core_->leader() && events_.is_linked(*core_->leader())) {
-    events_.send(*core_->leader(), Propose{number, pending.command});
+    events_.send(*core_->leader(), Propose{number, pending.commands});
   }
   pending_due_ = std::min({pending_due_, pending.deadline, pending.send_again});
 }
@@ -143,7 +153,7 @@ void Metadata::submit(std::uint64_t number, Pending& pending) {
 void Metadata::on_propose(const NodeName& from, catalog::Incarnation incarnation,
                           const Propose& message) {
   if (!is_leader()) return;  // it is sent again to whoever leads then
-  LoggedCommand logged{from, incarnation, message.number, message.command};
+  LoggedCommands logged{from, incarnation, message.number, message.commands};
   base::Bytes data;
   write_archive(data, logged);
   if (auto index = core().propose(std::move(data)); !index)
@@ -185,7 +195,7 @@ void Metadata::tick() {
 
 void Metadata::look_after_pending(base::Time now) {
   pending_due_ = base::never;
-  std::vector<Done> late;
+  std::vector<ListDone> late;
   for (auto pending = pending_.begin(); pending != pending_.end();) {
     if (pending->second.deadline <= now) {
       late.push_back(std::move(pending->second.done));
@@ -197,7 +207,7 @@ void Metadata::look_after_pending(base::Time now) {
         std::min({pending_due_, pending->second.deadline, pending->second.send_again});
     ++pending;
   }
-  for (Done& done : late)
+  for (ListDone& done : late)
     done(base::fail(base::ErrorCode::timeout,
                     "the cluster did not agree on the change in time; it may still take effect"));
 }
@@ -285,19 +295,35 @@ void Metadata::compact() {
 void Metadata::apply(const raft::Entry& entry) {
   applied_bytes_ += entry.data.size() + entry_overhead;
   if (entry.kind != raft::EntryKind::command) return;
-  auto logged = read_archive<LoggedCommand>(entry.data, "logged command");
+  auto logged = read_archive<LoggedCommands>(entry.data, "logged commands");
   if (!logged || !is_first_time(logged->proposer, logged->incarnation, logged->number)) return;
-  auto command = catalog::decode_command(logged->command);
-  std::vector<catalog::Change> changes;
-  base::Result<catalog::Applied> result =
-      command ? catalog_.apply(*command, changes) : std::unexpected(command.error());
-  if (!changes.empty()) events_.changed(changes);
+  base::Result<Progress> result = apply(logged->commands);
   if (logged->proposer != self_ || logged->incarnation != incarnation_) return;
   auto pending = pending_.find(logged->number);
   if (pending == pending_.end()) return;
-  Done done = std::move(pending->second.done);
+  ListDone done = std::move(pending->second.done);
   pending_.erase(pending);
   done(std::move(result));
+}
+
+base::Result<Metadata::Progress> Metadata::apply(const std::vector<base::Bytes>& commands) {
+  Progress progress;
+  std::vector<catalog::Change> changes;
+  for (const base::Bytes& bytes : commands) {
+    auto command = catalog::decode_command(bytes);
+    changes.clear();
+    base::Result<catalog::Applied> result =
+        command ? catalog_.apply(*command, changes) : std::unexpected(command.error());
+    if (!changes.empty()) events_.changed(changes);
+    if (!result) {
+      if (progress.applied == 0) return std::unexpected(std::move(result).error());
+      progress.refusal = std::move(result).error();
+      break;
+    }
+    ++progress.applied;
+    progress.last = *result;
+  }
+  return progress;
 }
 
 bool Metadata::is_first_time(const NodeName& name, catalog::Incarnation incarnation,

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 
 #include "catalog/catalog.h"
 #include "cluster/link_message.h"
@@ -19,6 +20,13 @@ namespace warren::cluster {
 class Metadata {
  public:
   using Done = std::function<void(base::Result<catalog::Applied>)>;
+  /// How far a list of commands came: at least one took effect.
+  struct Progress {
+    std::size_t applied = 0;
+    catalog::Applied last;
+    std::optional<base::Error> refusal;  ///< of the command after those
+  };
+  using ListDone = std::function<void(base::Result<Progress>)>;
 
   struct Events {
     std::function<void(const NodeName&, LinkMessage)> send;
@@ -58,6 +66,8 @@ class Metadata {
   /// `done` is called once: with the result when the command has been applied here, or with
   /// timeout after `deadline`; then it may still be applied later.
   void propose(const catalog::Command& command, base::Time deadline, Done done);
+  /// One command after the other up to the first that is refused, as one entry of the log.
+  void propose(std::span<const catalog::Command> commands, base::Time deadline, ListDone done);
 
   void on_raft(const NodeName& from, const RaftFrame& frame);
   void on_propose(const NodeName& from, catalog::Incarnation incarnation, const Propose& message);
@@ -80,10 +90,10 @@ class Metadata {
 
  private:
   struct Pending {
-    base::Bytes command;
+    std::vector<base::Bytes> commands;
     base::Time deadline;
     base::Time send_again;
-    Done done;
+    ListDone done;
   };
   /// The numbers of a proposer's commands that have been applied.
   struct Proposer {
@@ -106,6 +116,7 @@ class Metadata {
   storage::LogPosition append(std::uint8_t kind, base::ByteView payload);
   void write_entries(const std::vector<raft::Entry>& entries);
   void apply(const raft::Entry& entry);
+  base::Result<Progress> apply(const std::vector<base::Bytes>& commands);
   bool is_first_time(const NodeName& proposer, catalog::Incarnation incarnation,
                      std::uint64_t number);
   base::Bytes snapshot_data() const;

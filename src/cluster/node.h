@@ -187,8 +187,9 @@ class Node final : public broker::Gateway {
              catalog::QueueId queue) override;
   void delete_queue(broker::ChannelId channel, broker::RequestId request, catalog::QueueId queue,
                     bool if_unused, bool if_empty) override;
+  using broker::Gateway::change;
   void change(broker::ChannelId channel, broker::RequestId request,
-              const catalog::Command& command) override;
+              std::span<const catalog::Command> commands) override;
 
  private:
   class Impl;

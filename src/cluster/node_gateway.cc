@@ -6,6 +6,22 @@ void Node::Impl::propose_with_deadline(const catalog::Command& command, ProposeD
   metadata_->propose(command, now() + options_.request_deadline, std::move(done));
 }
 
+void Node::Impl::change(broker::ChannelId channel, broker::RequestId request,
+                        std::span<const catalog::Command> commands) {
+  metadata_->propose(commands, now() + options_.request_deadline,
+                     [this, channel, request](base::Result<Metadata::Progress> result) {
+                       base::Result<broker::Reply> reply = broker::Reply{};
+                       if (result) {
+                         reply->applied = result->last;
+                         reply->changes = result->applied;
+                         reply->refusal = std::move(result->refusal);
+                       } else {
+                         reply = std::unexpected(std::move(result).error());
+                       }
+                       channels_->answer(channel, request, std::move(reply));
+                     });
+}
+
 catalog::ConnectionId Node::Impl::make_connection_id() {
   return {id_base() + ++last_connection_};
 }
@@ -74,16 +90,8 @@ void Node::delete_queue(broker::ChannelId channel, broker::RequestId request,
 }
 
 void Node::change(broker::ChannelId channel, broker::RequestId request,
-                  const catalog::Command& command) {
-  impl_->propose_with_deadline(
-      command, [impl = impl_.get(), channel, request](base::Result<catalog::Applied> result) {
-        base::Result<broker::Reply> reply = broker::Reply{};
-        if (result)
-          reply->applied = *result;
-        else
-          reply = std::unexpected(result.error());
-        impl->channels_->answer(channel, request, std::move(reply));
-      });
+                  std::span<const catalog::Command> commands) {
+  impl_->change(channel, request, commands);
 }
 
 }  // namespace warren::cluster

@@ -54,6 +54,8 @@ class Node::Impl final : public QueueContext {
   void request_stop();
 
   void propose_with_deadline(const catalog::Command& command, ProposeDone done);
+  void change(broker::ChannelId channel, broker::RequestId request,
+              std::span<const catalog::Command> commands);
   catalog::ConnectionId make_connection_id();
 
   // Links, in node_links.cc.

@@ -169,7 +169,8 @@ class FakeOperations final : public Operations, public broker::Gateway {
       apply(catalog::DeleteQueue{queue});
     tell(channel, [=](broker::ChannelEvents& events) { events.on_reply(request, result); });
   }
-  void change(broker::ChannelId, broker::RequestId, const catalog::Command&) override {}
+  void change(broker::ChannelId, broker::RequestId,
+              std::span<const catalog::Command>) override {}
 
   std::size_t open_channels() const { return channels_.size(); }
 

@@ -98,18 +98,15 @@ Verdict Channel::change_binding(const Binding& binding, bool adds, bool no_wait)
   if (adds) {
     if (auto sound = broker::check_binding(*source, binding); !sound) return refuse(sound.error());
   }
-  const broker::RequestId request = ask([this, adds, no_wait](Answer answer) -> Verdict {
+  Continuation then = [this, adds, no_wait](const Answer& answer) -> Verdict {
     const bool is_gone_already =
         !adds && !answer && answer.error().code == base::ErrorCode::not_found;
     if (!answer && !is_gone_already) return refuse_change(answer.error());
     if (!no_wait) send(Answered{});
     return {};
-  });
-  if (adds)
-    gateway().change(id_, request, catalog::AddBinding{binding});
-  else
-    gateway().change(id_, request, catalog::RemoveBinding{binding});
-  return {};
+  };
+  if (adds) return change(catalog::AddBinding{binding}, std::move(then));
+  return change(catalog::RemoveBinding{binding}, std::move(then));
 }
 
 }  // namespace warren::session::amqp091

@@ -45,6 +45,7 @@ void Channel::release() {
   for (const Waiting& waiting : inbox_) talk_.inbox_bytes -= waiting.bytes;
   inbox_.clear();
   pending_.reset();
+  changes_ = {};
   getting_.reset();
   committing_.reset();
   transaction_.reset();
@@ -56,7 +57,9 @@ void Channel::release() {
 void Channel::on_frame(const Frame& frame) {
   if (state_ == State::closing) return while_closing(frame);
   ASSERT(state_ == State::open);
-  finish(take_frame(frame));
+  Verdict verdict = take_frame(frame);
+  if (!verdict) propose_changes();  // those before it take effect
+  finish(std::move(verdict));
 }
 
 void Channel::while_closing(const Frame& frame) {
@@ -86,6 +89,7 @@ Verdict Channel::take_frame(const Frame& frame) {
 
 void Channel::on_frames_end() {
   assembler_.keep();
+  propose_changes();
   talk_.settlements.finish();
   note_congestion();
 }
@@ -107,7 +111,8 @@ Verdict Channel::take_method(base::ByteView payload) {
     return std::unexpected(std::move(failure));
   }
   if (must_wait(std::holds_alternative<BasicGet>(*method))) {
-    enqueue({*method, payload.size() + waiting_overhead_bytes});
+    if (!inbox_.empty() || !join(*method, payload.size()))
+      enqueue({*method, payload.size() + waiting_overhead_bytes});
     return {};
   }
   return handle_method(*method);
@@ -132,7 +137,7 @@ Verdict Channel::take_publish(const Publish& publish) {
 }
 
 void Channel::enqueue(Waiting waiting) {
-  if (!is_busy()) talk_.has_stalled = true;
+  if (!is_busy() && changes_.commands.empty()) talk_.has_stalled = true;
   talk_.inbox_bytes += waiting.bytes;
   inbox_.push_back(std::move(waiting));
 }
@@ -140,14 +145,19 @@ void Channel::enqueue(Waiting waiting) {
 /// Publishes that are returned and messages that are fetched are held up while the client does
 /// not read what it was sent; other methods write little.
 bool Channel::must_wait(bool may_write_much) const {
-  return is_busy() || !inbox_.empty() || (may_write_much && talk_.is_output_full());
+  return is_busy() || !changes_.commands.empty() || !inbox_.empty() ||
+         (may_write_much && talk_.is_output_full());
 }
 
 void Channel::drain_inbox() {
   while (state_ == State::open && !is_busy() && !inbox_.empty()) {
     if (talk_.is_output_full()) {
       talk_.has_stalled = true;
-      return;
+      break;
+    }
+    if (!changes_.commands.empty()) {
+      if (!join_first_waiting()) break;
+      continue;
     }
     const Waiting waiting = std::move(inbox_.front());
     inbox_.pop_front();
@@ -162,6 +172,7 @@ void Channel::drain_inbox() {
     }
     if (!verdict) finish(std::move(verdict));
   }
+  propose_changes();
   talk_.settlements.finish();
   note_congestion();
 }

@@ -64,7 +64,7 @@ class Channel final : public broker::ChannelEvents {
 
  private:
   using Answer = base::Result<broker::Reply>;
-  using Continuation = std::function<Verdict(Answer)>;
+  using Continuation = std::function<Verdict(const Answer&)>;
   using QueueName = catalog::ResourceName;
 
   enum class State { open, closing, closed };
@@ -84,6 +84,16 @@ class Channel final : public broker::ChannelEvents {
   struct Waiting {
     std::variant<codec::amqp091::Method, OwnedPublish> what;
     std::size_t bytes = 0;
+  };
+  /// Changes of the catalog that are made together, and what follows each.
+  struct Changes {
+    struct Next {
+      codec::amqp091::MethodIds method;
+      Continuation then;
+    };
+    std::vector<catalog::Command> commands;
+    std::vector<Next> next;
+    std::size_t bytes = 0;  ///< of the methods that joined others
   };
   struct Consumer {
     enum class Stage { subscribing, active, cancelling };
@@ -114,6 +124,15 @@ class Channel final : public broker::ChannelEvents {
   void close(const Failure& failure);
   void release();
   broker::RequestId ask(Continuation then);
+
+  // changes.cc
+  Verdict change(catalog::Command command, Continuation then);
+  bool may_join(const codec::amqp091::Method& method) const;
+  bool join(const codec::amqp091::Method& method, std::size_t bytes);
+  bool join_first_waiting();
+  void propose_changes();
+  Verdict on_changed(Changes& changes, const Answer& answer);
+
   template <typename Method>
   void send(const Method& method) {
     encode_method(talk_.output.text(), number_, method);
@@ -226,6 +245,7 @@ class Channel final : public broker::ChannelEvents {
   std::list<Waiting> inbox_;
   codec::amqp091::MethodIds current_;  ///< the method that is handled or pending
   std::optional<Pending> pending_;
+  Changes changes_;  ///< not proposed yet
   std::optional<broker::RequestId> getting_;
   bool get_no_ack_ = false;
   QueueName get_queue_;

@@ -382,3 +382,34 @@ TEST_CASE("addresses of IPv6 stand in brackets") {
   stage.arrive("a", session::amqp091::PeerInfo{"2001:db8::1", 5555, "::1", 5672, false, nullptr});
   CHECK(stage.connection().info().name == "[2001:db8::1]:5555 -> [::1]:5672");
 }
+
+TEST_CASE("declares and bindings of one read are one proposal") {
+  auto stage = stage_with_queue();
+  const std::size_t before = stage->gateway().proposals();
+  base::Bytes bytes;
+  for (int i = 0; i < 100; ++i)
+    bytes += session::frame_of(fmt::format("1 queue.declare queue=q{} durable", i));
+  for (int i = 0; i < 100; ++i)
+    bytes += session::frame_of(fmt::format("1 queue.bind queue=q exchange=amq.topic key=k{}", i));
+  stage->send(bytes);
+  const Lines answers = stage->turn();
+  CHECK(answers.size() == 200);
+  CHECK(answers.front() == "1 queue.declare-ok queue=q0 messages=0 consumers=0");
+  CHECK(answers.back() == "1 queue.bind-ok");
+  CHECK(stage->gateway().proposals() == before + 1);
+}
+
+TEST_CASE("proposals are bounded") {
+  auto stage = stage_with_queue();
+  const std::size_t before = stage->gateway().proposals();
+  base::Bytes bytes;
+  const std::string key(200, 'k');
+  for (int i = 0; i < 1000; ++i)
+    bytes +=
+        session::frame_of(fmt::format("1 queue.bind queue=q exchange=amq.topic key={}{}", key, i));
+  stage->send(bytes);
+  CHECK(stage->turn().size() == 1000);
+  const std::size_t proposals = stage->gateway().proposals() - before;
+  CHECK(proposals >= 3);
+  CHECK(proposals <= 10);
+}

@@ -55,13 +55,11 @@ Verdict Channel::make_exchange(const catalog::Exchange& wanted, bool no_wait) {
         !allowed)
       return refuse(allowed.error());
   }
-  const broker::RequestId request = ask([this, no_wait](Answer answer) -> Verdict {
+  return change(catalog::DeclareExchange{wanted}, [this, no_wait](const Answer& answer) -> Verdict {
     if (!answer) return refuse_change(answer.error());
     if (!no_wait) send(ExchangeDeclareOk{});
     return {};
   });
-  gateway().change(id_, request, catalog::DeclareExchange{wanted});
-  return {};
 }
 
 Verdict Channel::handle(const ExchangeDelete& remove) {

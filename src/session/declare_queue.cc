@@ -97,28 +97,25 @@ Verdict Channel::make_queue(const broker::QueueDeclaration& wanted, bool no_wait
   command.queue.leader = gateway().node_name();
   if (wanted.exclusive) command.queue.exclusive_owner = {talk_.connection, gateway().node_name()};
 
-  const broker::RequestId request =
-      ask([this, wanted, no_wait, may_retry](Answer answer) -> Verdict {
-        if (!answer) {
-          if (may_retry && answer.error().code == base::ErrorCode::already_exists)
-            return declare_queue(wanted, no_wait, false);
-          return refuse_change(answer.error());
-        }
-        last_declared_queue_ = wanted.name.name;
-        if (!no_wait) send(QueueDeclareOk{wanted.name.name, 0, 0});
-        return {};
-      });
-  if (wanted.exclusive)
-    talk_.exclusive_queues->declare(*this, request, command);
-  else
-    gateway().change(id_, request, command);
+  Continuation then = [this, wanted, no_wait, may_retry](const Answer& answer) -> Verdict {
+    if (!answer) {
+      if (may_retry && answer.error().code == base::ErrorCode::already_exists)
+        return declare_queue(wanted, no_wait, false);
+      return refuse_change(answer.error());
+    }
+    last_declared_queue_ = wanted.name.name;
+    if (!no_wait) send(QueueDeclareOk{wanted.name.name, 0, 0});
+    return {};
+  };
+  if (!wanted.exclusive) return change(std::move(command), std::move(then));
+  talk_.exclusive_queues->declare(*this, ask(std::move(then)), command);
   return {};
 }
 
 Verdict Channel::answer_declared(const catalog::Queue& queue, bool no_wait) {
   last_declared_queue_ = queue.name.name;
   if (no_wait) return {};
-  const broker::RequestId request = ask([this, name = queue.name](Answer answer) -> Verdict {
+  const broker::RequestId request = ask([this, name = queue.name](const Answer& answer) -> Verdict {
     if (!answer) return refuse_queue(answer.error(), name);
     send(QueueDeclareOk{name.name, static_cast<std::uint32_t>(answer->messages),
                         static_cast<std::uint32_t>(answer->consumers)});
@@ -143,7 +140,7 @@ Verdict Channel::handle(const QueueDelete& remove) {
     return std::unexpected(queue.error());
   }
   const broker::RequestId request =
-      ask([answer_gone, full_name = (*queue)->name](Answer answer) -> Verdict {
+      ask([answer_gone, full_name = (*queue)->name](const Answer& answer) -> Verdict {
         if (answer) return answer_gone(answer->messages);
         if (answer.error().code == base::ErrorCode::not_found) return answer_gone(0);
         return refuse_queue(answer.error(), full_name);
@@ -160,8 +157,8 @@ Verdict Channel::handle(const QueuePurge& purge) {
   const auto queue = find_queue(*name);
   if (!queue) return std::unexpected(queue.error());
   const broker::RequestId request =
-      ask([this, no_wait = purge.no_wait, full_name = (*queue)->name](Answer answer) -> Verdict {
-        if (!answer) return refuse_queue(answer.error(), full_name);
+      ask([this, no_wait = purge.no_wait, name = (*queue)->name](const Answer& answer) -> Verdict {
+        if (!answer) return refuse_queue(answer.error(), name);
         if (!no_wait) send(QueuePurgeOk{static_cast<std::uint32_t>(answer->messages)});
         return {};
       });

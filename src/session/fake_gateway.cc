@@ -215,12 +215,22 @@ void FakeGateway::delete_queue(ChannelId channel, RequestId request, catalog::Qu
   answer(channel, request, reply);
 }
 
-void FakeGateway::change(ChannelId channel, RequestId request, const catalog::Command& command) {
+void FakeGateway::change(ChannelId channel, RequestId request,
+                         std::span<const catalog::Command> commands) {
+  ++proposals_;
   if (refuse(channel, request)) return;
-  auto applied = apply(command);
-  if (!applied) return answer(channel, request, std::unexpected(applied.error()));
   Reply reply;
-  reply.applied = *applied;
+  for (const catalog::Command& command : commands) {
+    auto applied = apply(command);
+    if (!applied && reply.changes == 0)
+      return answer(channel, request, std::unexpected(applied.error()));
+    if (!applied) {
+      reply.refusal = applied.error();
+      break;
+    }
+    reply.applied = *applied;
+    ++reply.changes;
+  }
   answer(channel, request, reply);
 }
 

@@ -32,6 +32,8 @@ class FakeGateway : public broker::Gateway {
   /// Applies a change at once, as if another node had made it.
   base::Result<catalog::Applied> apply(const catalog::Command& command);
   std::size_t open_channels() const { return channels_.size(); }
+  /// How often the catalog was to be changed, however many commands each time.
+  std::size_t proposals() const { return proposals_; }
 
   const catalog::Catalog& catalog() const override { return catalog_; }
   const catalog::NodeName& node_name() const override { return node_name_; }
@@ -56,8 +58,9 @@ class FakeGateway : public broker::Gateway {
   void purge(broker::ChannelId channel, broker::RequestId request, catalog::QueueId queue) override;
   void delete_queue(broker::ChannelId channel, broker::RequestId request, catalog::QueueId queue,
                     bool if_unused, bool if_empty) override;
+  using broker::Gateway::change;
   void change(broker::ChannelId channel, broker::RequestId request,
-              const catalog::Command& command) override;
+              std::span<const catalog::Command> commands) override;
 
  private:
   struct Channel {
@@ -85,6 +88,7 @@ class FakeGateway : public broker::Gateway {
   broker::ChannelId last_channel_;
   broker::MessageIndex last_index_;
   std::optional<base::Error> next_error_;
+  std::size_t proposals_ = 0;
   bool is_held_ = false;
   bool is_congested_ = false;
   bool is_rejecting_ = false;

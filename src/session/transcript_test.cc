@@ -37,3 +37,6 @@ TEST_CASE("permissions") {
 TEST_CASE("flow, alarms and ends of connections") {
   play("flow.txt");
 }
+TEST_CASE("changes that are made together") {
+  play("changes.txt");
+}
