@@ -22,6 +22,11 @@ void Node::Impl::change(broker::ChannelId channel, broker::RequestId request,
                      });
 }
 
+broker::Router& Node::Impl::router() {
+  if (!router_) router_ = std::make_unique<broker::Router>(catalog());
+  return *router_;
+}
+
 catalog::ConnectionId Node::Impl::make_connection_id() {
   return {id_base() + ++last_connection_};
 }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/router.h"
 #include "cluster/channels.h"
 #include "cluster/facts.h"
 #include "cluster/membership.h"
@@ -30,6 +31,9 @@ class Node::Impl final : public QueueContext {
  public:
   Impl(NodeOptions options, storage::Disk& disk, base::Random random, const base::Clock& clock);
 
+  /// The queues use the rest to their end.
+  ~Impl() override { host_.reset(); }
+
   base::Result<> start();
 
   // QueueContext.
@@ -42,6 +46,8 @@ class Node::Impl final : public QueueContext {
   const base::Clock& clock() const override { return clock_; }
   void wake(QueueId queue) override { host_->wake(queue); }
   void wake_at(QueueId queue, base::Time at) override { host_->wake_at(queue, at); }
+  broker::Router& router() override;
+  Channels& channels() override { return *channels_; }
   void propose(const catalog::Command& command, Done done) override;
 
   // Time and turns.
@@ -130,6 +136,7 @@ class Node::Impl final : public QueueContext {
   void tick_links();
   base::Time links_deadline() const;
 
+  std::unique_ptr<broker::Router> router_;  ///< made when it is first asked for
   storage::Disk& disk_;
   base::Random random_;
   const base::Clock& clock_;

@@ -6,7 +6,13 @@
 #include "catalog/catalog.h"
 #include "cluster/link_message.h"
 
+namespace warren::broker {
+class Router;
+}
+
 namespace warren::cluster {
+
+class Channels;
 
 /// What the replicas of queues need of their node.
 class QueueContext {
@@ -29,6 +35,9 @@ class QueueContext {
   /// Has the queue looked after when that time comes, or before: an earlier one asked for since
   /// counts, and then this one has to be asked for again.
   virtual void wake_at(QueueId queue, base::Time at) = 0;
+  /// For dead letters: they are routed and published here like what clients publish.
+  virtual broker::Router& router() = 0;
+  virtual Channels& channels() = 0;
   using Done = std::function<void(base::Result<catalog::Applied>)>;
   virtual void propose(const catalog::Command& command, Done done) = 0;
 };

@@ -102,6 +102,8 @@ void QueueHost::end_leadership(Hosted& hosted) {
   hosted.leader.reset();
   broker::Queue& state = hosted.replica->queue();
   for (broker::ChannelId channel : state.channels()) state.drop_channel(channel);
+  state.set_keeps_dead(false);
+  state.revive_dying();
 }
 
 void QueueHost::drop(QueueId id) {

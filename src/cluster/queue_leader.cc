@@ -33,6 +33,7 @@ QueueLeader::QueueLeader(QueueContext& context, Replica& replica, Epoch epoch)
   replica_.apply_all();
   // What was delivered last before a crash may not be on record, and the flag must not be missing.
   replica_.queue().mark_redelivered(replica_.last());
+  read_dead_letter_rule();
 }
 
 const catalog::Queue* QueueLeader::record() const {
@@ -326,6 +327,7 @@ void QueueLeader::on_catalog_changed() {
     follower.placement_version = queue->placement_version;
   }
   yield_if_unwanted();
+  read_dead_letter_rule();
   context_.wake(replica_.id());
 }
 
@@ -528,6 +530,7 @@ void QueueLeader::advance() {
   answer_syncs();
   answer_gets();
   deliver();
+  bury();
   ship();
   discard();
 }

@@ -2,9 +2,11 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/ring.h"
+#include "cluster/dead_letters.h"
 #include "cluster/queue_context.h"
 #include "cluster/replica.h"
 
@@ -99,6 +101,8 @@ class QueueLeader {
   void order(std::variant<Enqueued, Settled, Delivered, Barrier> what);
   void confirm_again(const ToQueue& to, PublishSeq seq);
   void drop_lost();
+  void read_dead_letter_rule();
+  void bury();
   void settle_for_good(std::vector<MessageIndex> gone);
   void reply(const ToQueue& to, RequestId request, base::Result<broker::Reply> result);
   void tell(ChannelId channel, Lease lease, QueueEvent event);
@@ -135,6 +139,8 @@ class QueueLeader {
   base::Ring<PendingConfirm> confirms_;  ///< in the order of their indexes
   base::Ring<PendingGet> gets_;
   std::multimap<MessageIndex, PendingSync> syncs_;
+  std::optional<DeadLetterRule> rule_;
+  std::unique_ptr<DeadLetters> dead_letters_;  ///< made when the first message has died
   bool is_deleting_ = false;
   std::shared_ptr<Proposal> yielding_;
 };

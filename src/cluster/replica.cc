@@ -399,7 +399,11 @@ void Replica::page_in() {
 }
 
 void Replica::fetch(MessageIndex from) {
-  if (pages_) pages_->fetch(from, true);
+  if (pages_) pages_->fetch(from, ReplicaPages::Reader::snapshot);
+}
+
+void Replica::fetch_dying(MessageIndex index) {
+  pages().fetch_or_lose(index, ReplicaPages::Reader::dead_letters);
 }
 
 std::vector<MessageIndex> Replica::take_lost() {

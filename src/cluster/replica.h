@@ -88,6 +88,8 @@ class Replica {
   void page_in();
   /// A snapshot needs the messages from there on.
   void fetch(MessageIndex from);
+  /// That one, which is dying, is wanted in memory.
+  void fetch_dying(MessageIndex index);
   /// Messages whose only copy here was found damaged. Whoever leads must order their end.
   std::vector<MessageIndex> take_lost();
   bool has_lost() const { return pages_ && pages_->has_lost(); }

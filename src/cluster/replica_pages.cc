@@ -152,8 +152,8 @@ bool ReplicaPages::holds(MessageIndex index) {
 
 // Reading.
 
-void ReplicaPages::fetch(MessageIndex from, bool is_for_snapshot) {
-  std::optional<Reading>& reading = reading_[is_for_snapshot ? 1 : 0];
+void ReplicaPages::fetch(MessageIndex from, Reader reader) {
+  std::optional<Reading>& reading = readings_[static_cast<std::size_t>(reader)];
   if (reading || refuses_reads_) return;
   Segment* segment = segments_.find_from(key_of(from));
   std::size_t slot = 0;
@@ -170,24 +170,28 @@ void ReplicaPages::fetch(MessageIndex from, bool is_for_snapshot) {
          segment->offset(end + 1) - begin <= store_.options().read_bytes)
     ++end;
   while (!segment->is_live(end - 1)) --end;
-  reading = Reading{is_for_snapshot, segment->file(), slot, end};
+  reading = Reading{reader, segment->file(), slot, end};
   store_.read(stream_, segment->file(), begin, segment->offset(end) - begin);
 }
 
+void ReplicaPages::fetch_or_lose(MessageIndex index, Reader reader) {
+  // It is in no segment when what held it was damaged.
+  if (knows(index))
+    fetch(index, reader);
+  else if (std::ranges::find(lost_, index) == lost_.end())
+    lose(index);
+}
+
 void ReplicaPages::read_ahead(bool has_consumers) {
-  if (reading_[0] || segments_.empty()) return;
+  const std::optional<Reading>& reading = readings_[static_cast<std::size_t>(Reader::deliveries)];
+  if (reading || segments_.empty()) return;
   if (queue_.is_starved()) {
     MessageIndex front = queue_.first_ready();
-    if (!front) return;
-    // It is in no segment when what held it was damaged.
-    if (knows(front))
-      fetch(front, false);
-    else if (std::ranges::find(lost_, front) == lost_.end())
-      lose(front);
+    if (front) fetch_or_lose(front, Reader::deliveries);
   } else if (has_consumers && ahead_next_ && ahead_next_ <= stored_ &&
              queue_.first_ready() >= ahead_trigger_) {
-    fetch(ahead_next_, false);
-    if (!reading_[0]) ahead_next_ = MessageIndex{};
+    fetch(ahead_next_, Reader::deliveries);
+    if (!reading) ahead_next_ = MessageIndex{};
   }
 }
 
@@ -196,7 +200,7 @@ void ReplicaPages::on_read(const SegmentEvent& event) {
       compaction_->sources[compaction_->next] == event.file)
     return on_compaction_read(event);
   Segment* segment = segments_.find(event.file);
-  for (std::optional<Reading>& place : reading_) {
+  for (std::optional<Reading>& place : readings_) {
     if (!place || place->file != event.file) continue;
     if (segment && segment->offset(place->first_slot) != event.offset) continue;
     Reading reading = *std::exchange(place, std::nullopt);
@@ -227,11 +231,13 @@ void ReplicaPages::page_in(const Reading& reading, base::ByteView bytes, const S
   MessageIndex first = index_of(segment.key(reading.first_slot));
   MessageIndex last = index_of(segment.key(reading.end_slot - 1));
   windows_.push_back({first, last});
-  if (!reading.is_for_snapshot) {
+  if (reading.reader == Reader::deliveries) {
     ahead_trigger_ = first;
     ahead_next_ = last.next();
   }
   queue_.page_in(bodies);
+  // What is dying may be anywhere.
+  if (queue_.counts().dying > 0) return;
   while (!windows_.empty() && windows_.front().last < queue_.first_ready()) windows_.pop_front();
 }
 

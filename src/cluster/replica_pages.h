@@ -51,8 +51,12 @@ class ReplicaPages {
   /// Whether the message was put into a durable segment.
   bool holds(MessageIndex index);
 
-  /// Has the messages from `from` on read, for deliveries or for a snapshot.
-  void fetch(MessageIndex from, bool is_for_snapshot);
+  /// Who wants messages; each has one reading under way.
+  enum class Reader : std::uint8_t { deliveries, snapshot, dead_letters };
+  /// Has the messages from `from` on read.
+  void fetch(MessageIndex from, Reader reader);
+  /// Has that one read, and what follows it; when no segment has it, it is lost.
+  void fetch_or_lose(MessageIndex index, Reader reader);
   /// Reads ahead of the deliveries.
   void read_ahead(bool has_consumers);
   /// Messages that were found damaged: they are nowhere else.
@@ -91,7 +95,7 @@ class ReplicaPages {
     std::uint64_t bytes = 0;
   };
   struct Reading {
-    bool is_for_snapshot = false;
+    Reader reader = Reader::deliveries;
     storage::FileId file;
     std::size_t first_slot = 0;
     std::size_t end_slot = 0;
@@ -126,7 +130,7 @@ class ReplicaPages {
   MessageIndex stored_;
   std::optional<Write> write_;
   storage::FileId syncing_;
-  std::optional<Reading> reading_[2];
+  std::optional<Reading> readings_[3];  ///< by Reader
   std::deque<Window> windows_;  ///< what was read and may be in memory
   MessageIndex ahead_trigger_;
   MessageIndex ahead_next_;

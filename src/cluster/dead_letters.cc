@@ -1,0 +1,108 @@
+#include "cluster/dead_letters.h"
+
+#include <utility>
+
+#include "cluster/channels.h"
+
+namespace warren::cluster {
+namespace {
+
+/// How much may be under way from one queue.
+constexpr std::size_t max_letters = 1'024;
+constexpr std::size_t max_letter_bytes = 4u << 20;
+/// A queue without targets gets rid of so many at once.
+constexpr std::size_t most_at_once = 10'000;
+constexpr base::Duration offer_interval = std::chrono::seconds(1);
+
+}  // namespace
+
+DeadLetters::DeadLetters(QueueContext& context, Replica& replica)
+    : context_(context), replica_(replica), channel_(context.channels().open(*this)) {}
+
+DeadLetters::~DeadLetters() {
+  context_.channels().close(channel_);
+}
+
+bool DeadLetters::is_full() const {
+  return letters_.size() >= max_letters || bytes_ >= max_letter_bytes;
+}
+
+void DeadLetters::work(const DeadLetterRule& rule, MessageIndex limit,
+                       std::vector<MessageIndex>& gone) {
+  gone.insert(gone.end(), confirmed_.begin(), confirmed_.end());
+  confirmed_.clear();
+  if (offer_again_at_ <= context_.clock().now()) offer_again();
+  // Another alarm may have taken the place of this one.
+  if (offer_again_at_ != base::never) context_.wake_at(replica_.id(), offer_again_at_);
+  for (std::size_t sent = 0; !is_full(); ++sent) {
+    auto dying = replica_.queue().next_dying();
+    // One that may still be taken back must not be found somewhere else already.
+    if (!dying || dying->index > limit) return;
+    if (!dying->message) return replica_.fetch_dying(dying->index);
+    if (sent == most_at_once) return context_.wake(replica_.id());
+    replica_.queue().pass_dying();
+    send(rule, *dying, gone);
+  }
+}
+
+void DeadLetters::send(const DeadLetterRule& rule, const broker::DyingMessage& dying,
+                       std::vector<MessageIndex>& gone) {
+  const catalog::Queue* queue = context_.catalog().find_queue(replica_.id());
+  if (!queue) return;
+  DeadLetter made = make_dead_letter(dying.message, dying.reason, queue->name, rule,
+                                     context_.clock().wall_time(), context_.catalog(),
+                                     context_.router());
+  if (made.queues.empty()) {
+    gone.push_back(dying.index);
+    return;
+  }
+  bytes_ += made.message.encoded().size();
+  Letter& letter = letters_[dying.index];
+  letter = {std::move(made.message), {}, made.queues.size()};
+  for (QueueId target : made.queues) send_to(dying.index, letter, target);
+}
+
+/// Each target has its publish, so that those that refuse are known.
+void DeadLetters::send_to(MessageIndex index, const Letter& letter, QueueId target) {
+  last_ = last_.next();
+  sent_.emplace(last_, Sent{index, target});
+  context_.channels().publish(channel_, last_, letter.message, std::span(&target, 1));
+}
+
+void DeadLetters::offer_again() {
+  offer_again_at_ = base::never;
+  for (auto& [index, letter] : letters_) {
+    letter.waiting += letter.refused.size();
+    for (QueueId target : std::exchange(letter.refused, {})) send_to(index, letter, target);
+  }
+}
+
+void DeadLetters::on_answers(std::span<const PublishSeq> publishes, bool is_refusal) {
+  for (PublishSeq publish : publishes) {
+    auto sent = sent_.extract(publish);
+    if (!sent) continue;
+    auto [index, target] = sent.mapped();
+    auto place = letters_.find(index);
+    Letter& letter = place->second;
+    --letter.waiting;
+    if (is_refusal) letter.refused.push_back(target);
+    if (letter.waiting > 0 || !letter.refused.empty()) continue;
+    bytes_ -= letter.message.encoded().size();
+    letters_.erase(place);
+    confirmed_.push_back(index);
+  }
+  context_.wake(replica_.id());
+}
+
+void DeadLetters::on_confirmed(std::span<const PublishSeq> publishes) {
+  on_answers(publishes, false);
+}
+
+void DeadLetters::on_rejected(std::span<const PublishSeq> publishes) {
+  on_answers(publishes, true);
+  if (offer_again_at_ != base::never) return;
+  offer_again_at_ = context_.clock().now() + offer_interval;
+  context_.wake_at(replica_.id(), offer_again_at_);
+}
+
+}  // namespace warren::cluster

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "broker/channel.h"
+#include "cluster/dead_letter.h"
+#include "cluster/queue_context.h"
+#include "cluster/replica.h"
+
+namespace warren::cluster {
+
+/// Takes what dies in a queue to where the queue's dead go. It belongs to the queue's leader, and
+/// publishes as a channel of this node does, so that a target may be led anywhere and may fail
+/// over. A message leaves the queue when every target has confirmed it, or at once when it has
+/// none. What a target refuses it is offered again after a while.
+///
+/// A bounded number of messages is under way; the others wait in the queue, on disk if need be.
+class DeadLetters final : public broker::ChannelEvents {
+ public:
+  DeadLetters(QueueContext& context, Replica& replica);
+  ~DeadLetters() override;
+
+  /// Sends what died and has an index up to `limit`. Appends to `gone` what is to leave the queue;
+  /// wakes the queue when there is more.
+  void work(const DeadLetterRule& rule, MessageIndex limit, std::vector<MessageIndex>& gone);
+
+  void on_confirmed(std::span<const PublishSeq> publishes) override;
+  void on_rejected(std::span<const PublishSeq> publishes) override;
+  void on_delivery(std::string_view, const broker::Delivery&) override {}
+  void on_consumer_cancelled(std::string_view) override {}
+  void on_got(broker::RequestId, base::Result<std::optional<broker::Delivery>>,
+              std::uint64_t) override {}
+  void on_reply(broker::RequestId, base::Result<broker::Reply>) override {}
+  void on_uncongested() override {}
+
+ private:
+  /// A message that not all of its targets have confirmed.
+  struct Letter {
+    broker::Message message;
+    std::vector<QueueId> refused;  ///< to be asked again
+    std::size_t waiting = 0;       ///< targets that have not answered
+  };
+  struct Sent {
+    MessageIndex index;
+    QueueId target;
+  };
+
+  bool is_full() const;
+  void send(const DeadLetterRule& rule, const broker::DyingMessage& dying,
+            std::vector<MessageIndex>& gone);
+  void send_to(MessageIndex index, const Letter& letter, QueueId target);
+  void offer_again();
+  void on_answers(std::span<const PublishSeq> publishes, bool is_refusal);
+
+  QueueContext& context_;
+  Replica& replica_;
+  ChannelId channel_;
+  PublishSeq last_;
+  std::map<MessageIndex, Letter> letters_;
+  std::size_t bytes_ = 0;  ///< of letters_
+  std::map<PublishSeq, Sent> sent_;
+  std::vector<MessageIndex> confirmed_;
+  base::Time offer_again_at_ = base::never;
+};
+
+}  // namespace warren::cluster

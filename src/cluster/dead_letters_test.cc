@@ -1,0 +1,283 @@
+#include "cluster/dead_letters.h"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include "cluster/node.h"
+#include "codec/amqp091_properties.h"
+#include "storage/memory_disk.h"
+
+using namespace warren;
+using namespace warren::cluster;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// One node over a disk in memory, its only client, and the other members of its cluster, which are
+/// names only. Syncs end when the test says so.
+struct Setting final : base::Clock, broker::ChannelEvents {
+  explicit Setting(NodeOptions options = {}) {
+    options.name = "rabbit@test";
+    options.first_user.name = "guest";
+    auto started = Node::start(options, disk, base::Random(1), *this);
+    REQUIRE(started.has_value());
+    node = std::move(*started);
+    disk.set_events(&disk_done);
+    turn();
+    REQUIRE(node->phase() == NodePhase::running);
+    channel = node->open_channel(*this);
+  }
+
+  base::Time now() const override { return time; }
+  base::WallTime wall_time() const override {
+    return base::WallTime(std::chrono::seconds(1'700'000'000));
+  }
+  void turn() {
+    if (node->deadline() <= time) node->tick();
+    for (int i = 0; i < 30; ++i) {
+      node->end_turn();
+      if (!disk_stands) disk.run_all();
+    }
+  }
+  void pass(base::Duration duration) {
+    time += duration;
+    turn();
+  }
+  broker::RequestId next_request() { return {++requests}; }
+  void change(const catalog::Command& command) {
+    node->change(channel, next_request(), command);
+    turn();
+  }
+  catalog::QueueId declare(const std::string& name, base::FieldTable arguments = {},
+                           const std::string& leader = "rabbit@test") {
+    catalog::DeclareQueue command;
+    command.queue.name = {"/", name};
+    command.queue.durable = true;
+    command.queue.leader = leader;
+    command.queue.arguments = std::move(arguments);
+    change(command);
+    return node->catalog().find_queue(command.queue.name)->id;
+  }
+  /// To the queue `to` by name.
+  static base::FieldTable dying_to(const std::string& to) {
+    return {{"x-dead-letter-exchange", ""}, {"x-dead-letter-routing-key", to}};
+  }
+  void publish(catalog::QueueId queue, base::ByteView body) {
+    codec::amqp091::Properties properties;
+    properties.expiration = "60000";
+    base::Bytes encoded;
+    encode_properties(encoded, properties);
+    node->publish(channel, {++published}, broker::Message::make({"", "q", encoded, body, true, 0}),
+                  {{queue}});
+    turn();
+  }
+  std::optional<broker::Delivery> get(catalog::QueueId queue, bool no_ack = false) {
+    got.reset();
+    node->get(channel, next_request(), queue, no_ack);
+    turn();
+    return got;
+  }
+  void reject(const broker::Delivery& delivery) {
+    node->settle(channel, delivery.queue, delivery.lease, {&delivery.index, 1},
+                 broker::Outcome::rejected);
+    turn();
+  }
+  /// Publishes one and rejects it.
+  void kill_one(catalog::QueueId queue, base::ByteView body) {
+    publish(queue, body);
+    auto delivery = get(queue);
+    REQUIRE(delivery);
+    reject(*delivery);
+  }
+  broker::QueueCounts counts(catalog::QueueId queue) const {
+    for (const QueueStatus& status : node->led_queues())
+      if (status.queue == queue) return status.counts;
+    return {};
+  }
+
+  void on_confirmed(std::span<const broker::PublishSeq>) override {}
+  void on_rejected(std::span<const broker::PublishSeq>) override {}
+  void on_delivery(std::string_view, const broker::Delivery&) override {}
+  void on_consumer_cancelled(std::string_view) override {}
+  void on_got(broker::RequestId, base::Result<std::optional<broker::Delivery>> delivery,
+              std::uint64_t) override {
+    if (delivery) got = *delivery;
+  }
+  void on_reply(broker::RequestId, base::Result<broker::Reply>) override {}
+  void on_uncongested() override {}
+
+  struct DiskDone final : storage::DiskEvents {
+    explicit DiskDone(Setting& to) : to(to) {}
+    void on_disk_done(storage::DiskToken token, base::Result<> result) override {
+      to.node->on_disk_done(token, std::move(result));
+    }
+    void on_disk_read(storage::DiskToken token, base::Result<base::Bytes> result) override {
+      ++to.reads;
+      to.node->on_disk_read(token, std::move(result));
+    }
+    Setting& to;
+  };
+
+  base::Time time{1h};
+  storage::MemoryDisk disk;
+  DiskDone disk_done{*this};
+  std::unique_ptr<Node> node;
+  broker::ChannelId channel;
+  std::uint64_t requests = 0, published = 0, reads = 0;
+  bool disk_stands = false;
+  std::optional<broker::Delivery> got;
+};
+
+base::FieldTable headers_of(const broker::Delivery& delivery) {
+  auto properties = codec::amqp091::decode_properties(delivery.message.properties());
+  REQUIRE(properties.has_value());
+  CHECK_FALSE(properties->expiration);
+  return properties->headers.value_or(base::FieldTable());
+}
+
+}  // namespace
+
+TEST_CASE("what is rejected goes to another queue, as new, with its death on it") {
+  Setting setting;
+  auto dead = setting.declare("dead");
+  auto queue = setting.declare("q", Setting::dying_to("dead"));
+  setting.kill_one(queue, "body");
+  CHECK(setting.counts(queue).dying == 0);
+  auto letter = setting.get(dead);
+  REQUIRE(letter);
+  CHECK_FALSE(letter->redelivered);
+  CHECK(letter->message.body() == "body");
+  CHECK(letter->message.exchange() == "");
+  CHECK(letter->message.routing_key() == "dead");
+  CHECK(letter->message.is_persistent());
+  base::FieldTable headers = headers_of(*letter);
+  const auto& deaths = *headers.find("x-death")->as<base::FieldArray>();
+  const auto& death = *deaths.front().as<base::FieldTable>();
+  CHECK(*death.find("reason") == base::FieldValue("rejected"));
+  CHECK(*death.find("time") == base::FieldValue(base::FieldTimestamp{1'700'000'000}));
+  CHECK(*death.find("original-expiration") == base::FieldValue("60000"));
+}
+
+TEST_CASE("a message leaves its queue when its dead letter is confirmed, not before") {
+  Setting setting;
+  auto dead = setting.declare("dead");
+  auto queue = setting.declare("q", Setting::dying_to("dead"));
+  setting.publish(queue, "body");
+  auto delivery = setting.get(queue);
+  REQUIRE(delivery);
+  setting.disk_stands = true;
+  setting.reject(*delivery);
+  CHECK(setting.counts(dead).ready == 1);
+  CHECK(setting.counts(queue).dying == 1);
+  CHECK(setting.counts(queue).ready == 0);
+  CHECK(setting.counts(queue).unacknowledged == 0);
+  CHECK(setting.node->replicas()[0].messages.size() +
+            setting.node->replicas()[1].messages.size() == 2);
+  setting.disk_stands = false;
+  setting.turn();
+  CHECK(setting.counts(queue).dying == 0);
+  CHECK(setting.counts(dead).ready == 1);
+}
+
+TEST_CASE("a dead letter waits for a target that is down") {
+  Setting setting;
+  setting.change(catalog::AddNode{"rabbit@away", catalog::NodeKind::ram, "uuid"});
+  setting.change(catalog::NodeUp{"rabbit@away", {1}});
+  auto dead = setting.declare("dead", {}, "rabbit@away");
+  auto queue = setting.declare("q", Setting::dying_to("dead"));
+  setting.change(catalog::NodesDown{{{"rabbit@away", {1}}}});
+  setting.kill_one(queue, "body");
+  for (int i = 0; i < 5; ++i) setting.pass(1s);
+  CHECK(setting.counts(queue).dying == 1);
+  // A queue that is deleted has taken its messages with it.
+  setting.change(catalog::DeleteQueue{dead});
+  setting.pass(1s);
+  CHECK(setting.counts(queue).dying == 0);
+}
+
+TEST_CASE("of several targets only the one that refused is asked again") {
+  Setting setting;
+  setting.change(catalog::AddNode{"rabbit@away", catalog::NodeKind::ram, "uuid"});
+  setting.change(catalog::NodeUp{"rabbit@away", {1}});
+  setting.declare("away", {}, "rabbit@away");
+  auto here = setting.declare("here");
+  for (const char* target : {"away", "here"})
+    setting.change(catalog::AddBinding{
+        {{"/", "amq.fanout"}, catalog::DestinationKind::queue, target, "", {}}});
+  auto queue = setting.declare("q", {{"x-dead-letter-exchange", "amq.fanout"}});
+  setting.change(catalog::NodesDown{{{"rabbit@away", {1}}}});
+  setting.kill_one(queue, "body");
+  for (int i = 0; i < 5; ++i) setting.pass(1s);
+  CHECK(setting.counts(here).ready == 1);
+  CHECK(setting.counts(queue).dying == 1);
+}
+
+TEST_CASE("without a target a message that dies is gone") {
+  Setting setting;
+  auto queue = setting.declare("q", {{"x-dead-letter-exchange", "nowhere"}});
+  setting.kill_one(queue, "body");
+  CHECK(setting.counts(queue).dying == 0);
+  CHECK(setting.node->replicas()[0].messages.empty());
+}
+
+TEST_CASE("a queue is its own dead letter queue") {
+  Setting setting;
+  auto queue = setting.declare("q", Setting::dying_to("q"));
+  setting.publish(queue, "body");
+  for (int round = 1; round <= 3; ++round) {
+    auto delivery = setting.get(queue);
+    REQUIRE(delivery);
+    CHECK_FALSE(delivery->redelivered);
+    setting.reject(*delivery);
+    CHECK(setting.counts(queue).ready == 1);
+    CHECK(setting.counts(queue).dying == 0);
+  }
+  CHECK_FALSE(setting.get(queue, true)->redelivered);
+  CHECK_FALSE(setting.get(queue));
+}
+
+TEST_CASE("a message that is on disk when it dies is read for its dead letter") {
+  NodeOptions options;
+  options.memory_budget = 10'000;
+  Setting setting(options);
+  auto dead = setting.declare("dead");
+  auto queue = setting.declare("q", Setting::dying_to("dead"));
+  constexpr int count = 30;
+  const std::string padding(1'000, 'a');
+  for (int i = 0; i < count; ++i) setting.publish(queue, padding + std::to_string(i));
+  std::vector<broker::Delivery> held;
+  for (int i = 0; i < count; ++i) {
+    auto delivery = setting.get(queue);
+    REQUIRE(delivery);
+    held.push_back(*delivery);
+  }
+  setting.reads = 0;
+  for (broker::Delivery& delivery : held) {
+    delivery.message = {};
+    setting.reject(delivery);
+  }
+  CHECK(setting.reads > 0);
+  CHECK(setting.counts(queue).dying == 0);
+  CHECK(setting.counts(dead).ready == count);
+  for (int i = 0; i < count; ++i)
+    CHECK(setting.get(dead, true)->message.body() == padding + std::to_string(i));
+}
+
+TEST_CASE("when a queue has no dead letter exchange any more, what waits is dropped") {
+  Setting setting;
+  setting.change(catalog::AddNode{"rabbit@away", catalog::NodeKind::ram, "uuid"});
+  setting.change(catalog::NodeUp{"rabbit@away", {1}});
+  setting.declare("dead", {}, "rabbit@away");
+  auto queue = setting.declare("q");
+  catalog::Policy policy;
+  policy.name = {"/", "p"};
+  policy.pattern = "^q$";
+  policy.definition = R"({"dead-letter-exchange":"","dead-letter-routing-key":"dead"})";
+  setting.change(catalog::SetPolicy{policy});
+  setting.change(catalog::NodesDown{{{"rabbit@away", {1}}}});
+  setting.kill_one(queue, "body");
+  CHECK(setting.counts(queue).dying == 1);
+  setting.change(catalog::ClearPolicy{policy.name});
+  CHECK(setting.counts(queue).dying == 0);
+  CHECK(setting.node->replicas()[0].messages.empty());
+}
