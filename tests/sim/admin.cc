@@ -25,6 +25,9 @@ void Admin::declare_missing() {
       queue.name = {"/", plan.name};
       queue.durable = plan.is_durable;
       queue.leader = node.node_name();
+      if (!plan.dead_letters.empty())
+        queue.arguments = {{"x-dead-letter-exchange", ""},
+                           {"x-dead-letter-routing-key", plan.dead_letters}};
       broker::RequestId request = next_request();
       asked_[request] = {Kind::declare, {}};
       node.change(channel(), request, catalog::DeclareQueue{queue});

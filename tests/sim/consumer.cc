@@ -114,7 +114,9 @@ void Consumer::settle(QueueId queue, broker::Lease lease, broker::MessageIndex i
       outcome = Outcome::rejected;
     if (lease == lease_ && held_ > 0) --held_;
     node.settle(channel(), queue, lease, {&index, 1}, outcome);
-    if (outcome != Outcome::requeued) {
+    if (outcome == Outcome::rejected && !plan_.dead_letters.empty()) {
+      ledger_.rejected(queue, message, find_queue(node, plan_.dead_letters));
+    } else if (outcome != Outcome::requeued) {
       ledger_.settled(queue, message);
       unsynced_.push_back({queue, message});
     }

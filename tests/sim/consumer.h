@@ -19,6 +19,7 @@ class Consumer final : public Client {
     bool no_ack = false;
     unsigned requeue_percent = 15;
     unsigned reject_percent = 10;
+    std::string dead_letters = {};  ///< where what is rejected goes, if anywhere
     unsigned sync_percent = 20;
     base::Duration slowness = std::chrono::milliseconds(40);
   };

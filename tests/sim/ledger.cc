@@ -63,10 +63,10 @@ std::uint64_t Ledger::delivered(ChannelId consumer, const broker::Delivery& deli
     if (c != static_cast<char>('a' + number % 26)) return wrong("has another body");
   if (message->is_persistent != delivery.message.is_persistent())
     return wrong("has other properties");
-  if (message->is_settled_durably && !world_.is_disturbed())
+  if (message->is_settled_durably && !message->is_dead_letter && !world_.is_disturbed())
     return wrong("was settled durably and has come back");
   ++delivered_;
-  if (delivery.redelivered) return number;
+  if (delivery.redelivered || message->is_dead_letter) return number;
 
   // A leader with the only copy delivers before it has synced. What it forgets then is published
   // again by the channels and comes as new, in the old order.
@@ -96,6 +96,18 @@ void Ledger::settled(QueueId queue, std::uint64_t number) {
   if (Message* message = find(queue, number)) message->is_settled = true;
 }
 
+void Ledger::rejected(QueueId queue, std::uint64_t number, QueueId dead_letters) {
+  world_.trace("rejected: message {} of queue {}", number, queue.value);
+  Message* message = find(queue, number);
+  if (!message) return;
+  message->is_rejected = true;
+  Message letter;
+  letter.is_persistent = message->is_persistent;
+  queues_[queue].dead_letters = dead_letters;
+  auto& letters = queues_[dead_letters].messages;
+  letters.emplace(number, letter).first->second.is_dead_letter = true;
+}
+
 void Ledger::settled_durably(QueueId queue, std::uint64_t number) {
   world_.trace("settled durably: message {} of queue {}", number, queue.value);
   if (Message* message = find(queue, number)) message->is_settled_durably = true;
@@ -113,6 +125,8 @@ void Ledger::check_nothing_lost() {
     for (const auto& [number, message] : queue.messages) {
       if (!message.is_confirmed || !message.is_persistent || message.is_settled ||
           message.is_excused)
+        continue;
+      if (message.is_rejected && queues_[queue.dead_letters].messages.at(number).is_settled)
         continue;
       if (++count <= 20) lost += fmt::format(" {}", number);
     }

@@ -29,6 +29,9 @@ class Ledger {
   std::uint64_t delivered(ChannelId consumer, const broker::Delivery& delivery);
   /// The client has tried to settle it for good; that may be lost on the way.
   void settled(QueueId queue, std::uint64_t message);
+  /// The client has tried to reject it, so that it goes to the other queue as a dead letter: from
+  /// then on it is in one of the two, or in both, and may come to the other more than once.
+  void rejected(QueueId queue, std::uint64_t message, QueueId dead_letters);
   /// The broker has said that what was settled is durable.
   void settled_durably(QueueId queue, std::uint64_t message);
 
@@ -57,11 +60,14 @@ class Ledger {
     bool is_settled = false;
     bool is_settled_durably = false;
     bool is_excused = false;
+    bool is_dead_letter = false;  ///< it died in another queue, which has to answer for it
+    bool is_rejected = false;
     std::uint64_t delivered_in = 0;  ///< the generation of its last delivery
   };
   struct Queue {
     bool is_durable = false;
     bool is_excused = false;
+    QueueId dead_letters;
     std::map<catalog::Epoch, catalog::NodeName> leaders;
     /// The last generation in which a leader began that had the only copy. It knows what was
     /// delivered from its disk, where that is not synced.

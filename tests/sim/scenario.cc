@@ -111,6 +111,12 @@ void Scenario::make_clients() {
   bool has_deletes = weights_.delete_queue + weights_.purge > 0;
   std::vector<Admin::QueuePlan> plans = {{"ha.a"}, {"ha.b"}, {"solo"},
                                          {"ha.fast", true, true}, {"ha.brief", false, true}};
+  // Seldom all at once: every queue slows down the others.
+  if (random.chance(50)) {
+    std::string target = random.chance(50) ? "ha.dead" : "dead";
+    plans.push_back({target});
+    plans.push_back({.name = "ha.dying", .dead_letters = target});
+  }
   if (has_deletes) plans.push_back({"ha.doomed"});
   for (const auto& plan : plans) queues_.push_back(plan.name);
   auto admin = std::make_unique<Admin>(world_, ledger_, plans);
@@ -134,6 +140,9 @@ void Scenario::make_clients() {
       plan.way = random.chance(25) ? Consumer::Way::get : Consumer::Way::consume;
       plan.prefetch = static_cast<std::uint16_t>(random.below(15));
       plan.no_ack = queue == "ha.fast" && random.chance(60);
+      for (const Admin::QueuePlan& declared : plans)
+        if (declared.name == queue) plan.dead_letters = declared.dead_letters;
+      if (!plan.dead_letters.empty()) plan.reject_percent = 50;
       auto made = std::make_unique<Consumer>(world_, ledger_,
                                              fmt::format("consumer-{}-{}", queue, i), plan);
       consumers_.push_back(made.get());

@@ -160,7 +160,7 @@ bool Scenario::are_queues_empty() {
   for (Machine* machine : world_.machines()) {
     if (!machine->is_serving()) return false;
     for (const auto& status : machine->node()->led_queues())
-      counts[status.queue] = status.counts.ready + status.counts.unacknowledged;
+      counts[status.queue] = status.counts.ready + status.counts.unacknowledged + status.counts.dying;
   }
   const catalog::Catalog& catalog = world_.machines().front()->node()->catalog();
   if (counts.size() != catalog.queues().size()) return false;
@@ -189,9 +189,10 @@ void Scenario::drain() {
     std::string text = "the queues do not run empty:";
     for (Machine* machine : world_.machines())
       for (const auto& status : machine->node()->led_queues())
-        text += fmt::format("\n  queue {} on {}: {} ready, {} unacknowledged, {} consumers",
+        text += fmt::format("\n  queue {} on {}: {} ready, {} unacknowledged, {} dying, {} consumers",
                             status.queue.value, machine->name(), status.counts.ready,
-                            status.counts.unacknowledged, status.counts.consumers);
+                            status.counts.unacknowledged, status.counts.dying,
+                            status.counts.consumers);
     return world_.fail(text + describe_state());
   }
   world_.run_for(seconds(1));
