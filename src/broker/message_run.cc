@@ -63,6 +63,13 @@ std::optional<MessageRun::Entry> MessageRun::take(MessageIndex index) {
   return take_at(position);
 }
 
+const MessageRun::Entry* MessageRun::find(MessageIndex index) const {
+  if (auto late = late_.find(index); late != late_.end()) return &late->second;
+  std::size_t position = locate(index);
+  bool is_here = position < run_.size() && run_[position].index == index;
+  return is_here && is_live(run_[position]) ? &run_[position] : nullptr;
+}
+
 void MessageRun::clear() {
   *this = MessageRun();
 }

@@ -62,6 +62,8 @@ class MessageRun {
   /// The entry with the highest index; there must be one.
   Entry take_last();
   std::optional<Entry> take(MessageIndex index);
+  /// Null when it is not here.
+  const Entry* find(MessageIndex index) const;
   void clear();
 
   /// Walks a run in order. Valid until the run changes.
@@ -101,6 +103,72 @@ class MessageRun {
   std::size_t size_ = 0;
   std::uint64_t body_bytes_ = 0;
   std::uint64_t resident_bytes_ = 0;
+};
+
+/// The ready messages of a queue in the order of delivery: by index or, in a queue that knows
+/// priorities, by priority, the highest first, and then by index. Each priority has a run of its
+/// own; a queue without priorities has one run, and a branch is what it pays for the possibility
+/// of more.
+class ReadyMessages {
+ public:
+  using Entry = MessageRun::Entry;
+
+  /// Higher priorities than `most` count as `most`; with zero there are none. Sorts anew what is
+  /// here. A message that is on disk only keeps the priority that it had here.
+  void set_max_priority(std::uint8_t most);
+  std::uint8_t max_priority() const { return static_cast<std::uint8_t>(urgent_.size()); }
+
+  /// The index must not be there yet.
+  void insert(Entry entry);
+  /// Of a message that is on disk only.
+  void insert_stored(Entry entry, std::uint8_t priority);
+  /// What was taken may come back when it isn't in memory any more: notes its priority until it is
+  /// inserted again or forgotten.
+  void note(const Entry& taken);
+  void forget(MessageIndex index);
+
+  bool empty() const { return size() == 0; }
+  std::size_t size() const;
+  std::uint64_t body_bytes() const;
+  std::uint64_t resident_bytes() const;
+
+  /// As in MessageRun, for all runs.
+  void page_out(MessageIndex first, MessageIndex last);
+  void mark_stored(MessageIndex first, MessageIndex last);
+  void evict(MessageIndex first, MessageIndex last);
+  void page_in(std::span<const MessageRun::Body> bodies);
+
+  /// The entry that goes next of those with index <= `limit`, or null. An urgent one that may not
+  /// go yet holds up nobody.
+  const Entry* first(MessageIndex limit = {UINT64_MAX}) const;
+  /// There must be one.
+  Entry take_first(MessageIndex limit = {UINT64_MAX});
+  const Entry* find(MessageIndex index) const;
+  std::optional<Entry> take(MessageIndex index);
+  void clear();
+  /// The lowest index that is ready; zero when none is.
+  MessageIndex lowest() const;
+
+  /// Visits the runs that have messages, in the order of delivery.
+  template <typename Visit>
+  void for_each_run(Visit visit) const {
+    for (auto run = urgent_.rbegin(); run != urgent_.rend(); ++run)
+      if (!run->empty()) visit(*run);
+    if (!least_.empty()) visit(least_);
+  }
+
+ private:
+  template <typename Update>
+  void update(Update update);
+  MessageRun& run_of(std::size_t priority);
+  Entry note_stored(Entry taken, std::size_t priority);
+  std::size_t find_priority(MessageIndex limit) const;
+
+  MessageRun least_;                ///< priority 0
+  std::vector<MessageRun> urgent_;  ///< priorities from 1 on; empty in a queue without
+  std::size_t highest_ = 0;         ///< no run of a higher priority has messages
+  /// The priorities above 0 of messages that were taken and may come back; none in a queue without.
+  std::map<MessageIndex, std::uint8_t> noted_;
 };
 
 }  // namespace warren::broker

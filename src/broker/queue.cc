@@ -9,7 +9,7 @@
 namespace warren::broker {
 
 struct Queue::State {
-  MessageRun ready;
+  ReadyMessages ready;
   DyingMessages dying;
   QueueConsumers consumers;
   /// Every message up to this one counts as delivered before.
@@ -17,13 +17,9 @@ struct Queue::State {
   std::uint64_t unacknowledged = 0;
   std::uint64_t unacknowledged_bytes = 0;
   std::uint64_t held_resident_bytes = 0;
-  bool is_starved = false;
   bool keeps_dead = false;
-
-  bool has_ready(MessageIndex limit) const {
-    const MessageRun::Entry* first = ready.first();
-    return first && first->index <= limit;
-  }
+  /// What `deliver` or `get` met last that was not in memory. It may be gone by now.
+  MessageIndex starved_by;
 
   bool is_redelivered(const MessageRun::Entry& entry) const {
     return entry.redelivered || entry.index <= redelivered_until;
@@ -32,6 +28,7 @@ struct Queue::State {
   void hold(QueueChannel& channel, MessageRun::Entry entry) {
     ++unacknowledged;
     unacknowledged_bytes += entry.body_bytes;
+    ready.note(entry);
     // It has been sent, and can be read again in case that it comes back.
     if (entry.stored) entry.message = Message();
     held_resident_bytes += entry.message.encoded().size();
@@ -50,10 +47,13 @@ struct Queue::State {
   void end(MessageRun::Entry entry, DeathReason reason, std::vector<MessageIndex>& gone) {
     // It may come to life again.
     entry.redelivered |= reason == DeathReason::rejected;
-    if (keeps_dead)
+    if (keeps_dead) {
+      ready.note(entry);
       dying.add(std::move(entry), reason);
-    else
+    } else {
+      ready.forget(entry.index);
       gone.push_back(entry.index);
+    }
   }
 
   /// Of the messages that are not ready.
@@ -83,9 +83,17 @@ void Queue::put(MessageIndex index, Message message, bool redelivered) {
   state_->ready.insert({.index = index, .message = std::move(message), .redelivered = redelivered});
 }
 
-void Queue::put_stored(MessageIndex index, std::uint32_t body_bytes) {
-  state_->ready.insert(
-      {.index = index, .message = {}, .body_bytes = body_bytes, .stored = true});
+void Queue::put_stored(MessageIndex index, std::uint32_t body_bytes, std::uint8_t priority) {
+  state_->ready.insert_stored(
+      {.index = index, .message = {}, .body_bytes = body_bytes, .stored = true}, priority);
+}
+
+void Queue::set_max_priority(std::uint8_t most) {
+  state_->ready.set_max_priority(most);
+}
+
+std::uint8_t Queue::max_priority() const {
+  return state_->ready.max_priority();
 }
 
 void Queue::page_out(MessageIndex first, MessageIndex last) {
@@ -104,18 +112,24 @@ void Queue::evict(MessageIndex first, MessageIndex last) {
 }
 
 void Queue::page_in(std::span<const StoredBody> bodies) {
-  state_->is_starved = false;
   state_->ready.page_in(bodies);
   state_->update_others([&](MessageRun& held) { held.page_in(bodies); });
 }
 
-bool Queue::is_starved() const {
-  return state_->is_starved;
+MessageIndex Queue::missing() const {
+  if (!state_->starved_by) return {};
+  const MessageRun::Entry* entry = state_->ready.find(state_->starved_by);
+  if (!entry || entry->message) state_->starved_by = {};
+  return state_->starved_by;
 }
 
 MessageIndex Queue::first_ready() const {
   const MessageRun::Entry* first = state_->ready.first();
   return first ? first->index : MessageIndex{};
+}
+
+MessageIndex Queue::lowest_ready() const {
+  return state_->ready.lowest();
 }
 
 std::uint64_t Queue::resident_bytes() const {
@@ -140,14 +154,16 @@ void Queue::limit_unacknowledged(ChannelId channel, std::uint16_t limit) {
 }
 
 void Queue::deliver(MessageIndex limit, std::size_t most, std::vector<Outgoing>& out) {
-  for (; most > 0 && state_->has_ready(limit); --most) {
+  for (; most > 0; --most) {
+    const MessageRun::Entry* first = state_->ready.first(limit);
+    if (!first) return;
     QueueConsumer* consumer = state_->consumers.next();
     if (!consumer) return;
-    if (!state_->ready.first()->message) {
-      state_->is_starved = true;
+    if (!first->message) {
+      state_->starved_by = first->index;
       return;
     }
-    MessageRun::Entry entry = state_->ready.take_first();
+    MessageRun::Entry entry = state_->ready.take_first(limit);
     bool no_ack = consumer->subscription.no_ack;
     Outgoing& outgoing = out.emplace_back();
     outgoing.channel = consumer->channel->id;
@@ -167,12 +183,13 @@ void Queue::deliver(MessageIndex limit, std::size_t most, std::vector<Outgoing>&
 }
 
 std::optional<Queue::Got> Queue::get(ChannelId channel, bool no_ack, MessageIndex limit) {
-  if (!state_->has_ready(limit)) return std::nullopt;
-  if (!state_->ready.first()->message) {
-    state_->is_starved = true;
+  const MessageRun::Entry* first = state_->ready.first(limit);
+  if (!first) return std::nullopt;
+  if (!first->message) {
+    state_->starved_by = first->index;
     return std::nullopt;
   }
-  MessageRun::Entry entry = state_->ready.take_first();
+  MessageRun::Entry entry = state_->ready.take_first(limit);
   Got got{entry.index, state_->is_redelivered(entry), entry.message};
   if (!no_ack) state_->hold(state_->consumers.make_channel(channel), std::move(entry));
   return got;
@@ -186,12 +203,14 @@ void Queue::settle(ChannelId id, std::span<const MessageIndex> messages, Outcome
     auto entry = channel->held.take(index);
     if (!entry) return;
     state_->release(*channel, *entry);
-    if (outcome == Outcome::requeued)
+    if (outcome == Outcome::requeued) {
       state_->requeue(std::move(*entry));
-    else if (outcome == Outcome::rejected)
+    } else if (outcome == Outcome::rejected) {
       state_->end(std::move(*entry), DeathReason::rejected, gone);
-    else
+    } else {
+      state_->ready.forget(index);
       gone.push_back(index);
+    }
   };
   // Backwards when they go back: each is then likely to come before all that are ready.
   if (outcome == Outcome::requeued)
@@ -216,8 +235,10 @@ void Queue::drop_channel(ChannelId id) {
 
 void Queue::purge(std::vector<MessageIndex>& gone) {
   gone.reserve(gone.size() + state_->ready.size());
-  MessageRun::Cursor cursor(state_->ready, MessageIndex{});
-  for (; cursor.current(); cursor.advance()) gone.push_back(cursor.current()->index);
+  state_->ready.for_each_run([&](const MessageRun& run) {
+    MessageRun::Cursor cursor(run, MessageIndex{});
+    for (; cursor.current(); cursor.advance()) gone.push_back(cursor.current()->index);
+  });
   state_->ready.clear();
 }
 
@@ -239,7 +260,10 @@ void Queue::die_again(MessageIndex index, DeathReason reason) {
 
 void Queue::drop_dying(std::vector<MessageIndex>& gone) {
   MessageRun::Cursor cursor(state_->dying.run(), MessageIndex{});
-  for (; cursor.current(); cursor.advance()) gone.push_back(cursor.current()->index);
+  for (; cursor.current(); cursor.advance()) {
+    gone.push_back(cursor.current()->index);
+    state_->ready.forget(gone.back());
+  }
   state_->dying.clear();
 }
 
@@ -299,10 +323,12 @@ void Queue::remove(std::span<const MessageIndex> messages) {
       return;
     }
   };
-  for (MessageIndex index : messages)
+  for (MessageIndex index : messages) {
     if (!state_->ready.take(index) && !state_->dying.run().take(index) &&
         state_->unacknowledged > 0)
       remove_held(index);
+    state_->ready.forget(index);
+  }
 }
 
 void Queue::mark_redelivered(MessageIndex limit) {
@@ -322,7 +348,7 @@ void Queue::for_each_message(MessageIndex from,
     heap.push_back(cursor);
     std::ranges::push_heap(heap, is_later);
   };
-  add(state_->ready);
+  state_->ready.for_each_run(add);
   add(state_->dying.run());
   for (const auto& [id, channel] : state_->consumers.channels()) add(channel.held);
   while (heap.size() == 1) {

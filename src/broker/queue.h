@@ -43,8 +43,9 @@ using StoredBody = MessageRun::Body;
 /// unacknowledged. Pure state: it numbers nothing, writes nothing and sends nothing. Its owner
 /// puts messages in under their log indexes, calls `deliver`, and logs what left for good.
 ///
-/// Order: ready messages leave by index; a requeued one goes back to its place. Consumers of the
-/// highest priority with credit are served round robin.
+/// Order: ready messages leave by index, where the queue knows priorities by those first; a
+/// requeued one goes back to its place. Consumers of the highest priority with credit are served
+/// round robin.
 class Queue {
  public:
   struct Outgoing {
@@ -69,7 +70,11 @@ class Queue {
   /// `index` must be higher than any put in before, except while a replica is being promoted.
   void put(MessageIndex index, Message message, bool redelivered);
   /// Of a message that is on disk only.
-  void put_stored(MessageIndex index, std::uint32_t body_bytes);
+  void put_stored(MessageIndex index, std::uint32_t body_bytes, std::uint8_t priority);
+  /// Ready messages leave by priority; higher ones than `most` count as `most`. Zero, as it is at
+  /// first: priorities mean nothing. Before it, `put_stored` keeps priorities up to the last most.
+  void set_max_priority(std::uint8_t most);
+  std::uint8_t max_priority() const;
 
   /// access_refused "in exclusive use" when an exclusive consumer is there, or when exclusive is
   /// asked and any consumer is there. The consumer_tag must be new in that channel.
@@ -82,7 +87,7 @@ class Queue {
   /// Delivers what consumers can take of messages with index <= `limit`, at most `most` of them.
   /// Appends to `out`; deliveries with no_ack have left the queue and are to be logged as settled.
   void deliver(MessageIndex limit, std::size_t most, std::vector<Outgoing>& out);
-  /// Takes the first ready message with index <= `limit`. With no_ack it has left for good.
+  /// Takes the next ready message with index <= `limit`. With no_ack it has left for good.
   std::optional<Got> get(ChannelId channel, bool no_ack, MessageIndex limit);
 
   /// Takes back or drops what the channel holds; indexes that it does not hold are passed over.
@@ -119,10 +124,13 @@ class Queue {
   void evict(MessageIndex first, MessageIndex last);
   /// What was read, in order.
   void page_in(std::span<const StoredBody> bodies);
-  /// `deliver` or `get` has met a message that is not in memory, and none has come back since.
-  bool is_starved() const;
+  /// The message that `deliver` or `get` met last and that is ready, but not in memory; zero when
+  /// there is none.
+  MessageIndex missing() const;
   /// The message that is delivered next; zero when none is ready.
   MessageIndex first_ready() const;
+  /// No ready message has a lower index; zero when none is ready.
+  MessageIndex lowest_ready() const;
   /// Whole messages in memory, ready or not.
   std::uint64_t resident_bytes() const;
 

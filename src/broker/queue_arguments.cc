@@ -244,6 +244,11 @@ base::Result<> check_new_queue(const QueueDeclaration& declaration) {
                              resource));
 }
 
+std::uint8_t max_priority(const base::FieldTable& arguments) {
+  const FieldValue* most = arguments.find("x-max-priority");
+  return most ? static_cast<std::uint8_t>(std::clamp<std::int64_t>(most->to_integer(), 0, 255)) : 0;
+}
+
 base::Result<> check_consumer_arguments(const catalog::ResourceName& queue,
                                         const FieldTable& arguments) {
   auto check = [&](std::string_view name, Fault fault) -> base::Result<> {

@@ -31,6 +31,8 @@ struct Model {
   };
 
   std::map<std::uint64_t, bool> ready;  ///< whether delivered before
+  std::map<std::uint64_t, Message> messages;  ///< all that ever were
+  std::uint8_t max_priority = 0;
   std::map<std::uint64_t, Held> held;
   std::set<std::uint64_t> dying;
   bool keeps_dead = false;
@@ -38,6 +40,16 @@ struct Model {
   std::map<std::uint64_t, std::uint16_t> limits;
   int last_number = 0;
 
+  /// Who goes next of those with an index up to `limit`; end() when nobody does.
+  std::map<std::uint64_t, bool>::iterator next(std::uint64_t limit) {
+    auto next = ready.end();
+    for (auto it = ready.begin(); it != ready.end() && it->first <= limit; ++it)
+      if (next == ready.end() || level(it->first) > level(next->first)) next = it;
+    return next;
+  }
+  std::uint8_t level(std::uint64_t index) {
+    return std::min(messages[index].priority(), max_priority);
+  }
   std::vector<Consumer>::iterator find(std::uint64_t channel, const std::string& tag) {
     return std::ranges::find_if(consumers, [&](const Consumer& consumer) {
       return consumer.channel == channel && consumer.tag == tag;
@@ -70,9 +82,13 @@ struct Model {
 
 class Pair {
  public:
-  explicit Pair(std::uint64_t seed) : random_(seed) {}
+  explicit Pair(std::uint64_t seed) : random_(seed) {
+    constexpr std::uint8_t mosts[] = {0, 3, 255};
+    queue_.set_max_priority(model_.max_priority = mosts[seed % 3]);
+  }
 
   void step() {
+    if (random_.chance(5)) queue_.page_out({1}, {next_});
     std::uint64_t channel = 1 + random_.below(channels);
     std::string tag = fmt::format("t{}", random_.below(tags));
     switch (random_.below(13)) {
@@ -140,9 +156,22 @@ class Pair {
 
   void put() {
     std::string body(next_ % 5, 'b');
-    queue_.put({next_}, Message::make({.body = body}), false);
+    auto priority = static_cast<std::uint8_t>(random_.below(6));
+    Message message = Message::make({.body = body, .priority = priority});
+    if (random_.chance(10))
+      queue_.put_stored({next_}, static_cast<std::uint32_t>(body.size()), priority);
+    else
+      queue_.put({next_}, message, false);
+    model_.messages[next_] = message;
     model_.ready[next_] = false;
     next_ += 1 + random_.below(3);
+  }
+
+  /// What was paged out comes back: in the order of its indexes, some of it in vain.
+  void page_in() {
+    std::vector<StoredBody> bodies;
+    for (const auto& [index, message] : model_.messages) bodies.push_back({{index}, message});
+    queue_.page_in(bodies);
   }
 
   void subscribe(std::uint64_t channel, const std::string& tag) {
@@ -184,9 +213,15 @@ class Pair {
   void get(std::uint64_t channel) {
     std::uint64_t limit = random_.below(next_ + 1);
     bool no_ack = random_.chance(30);
+    auto first = model_.next(limit);
+    bool is_there = first != model_.ready.end();
     auto got = queue_.get({channel}, no_ack, {limit});
-    auto first = model_.ready.begin();
-    bool is_there = first != model_.ready.end() && first->first <= limit;
+    if (!got && is_there) {
+      REQUIRE(queue_.missing().value == first->first);
+      page_in();
+      REQUIRE_FALSE(queue_.missing());
+      got = queue_.get({channel}, no_ack, {limit});
+    }
     REQUIRE(got.has_value() == is_there);
     if (!is_there) return;
     REQUIRE(got->index.value == first->first);
@@ -199,6 +234,7 @@ class Pair {
     if (!random_.chance(20)) return;
     std::vector<MessageIndex> gone;
     queue_.purge(gone);
+    std::ranges::sort(gone);
     REQUIRE(gone.size() == model_.ready.size());
     for (std::size_t i = 0; const auto& [index, redelivered] : model_.ready)
       REQUIRE(gone[i++].value == index);
@@ -272,13 +308,14 @@ class Pair {
   void deliver() {
     std::uint64_t limit = random_.below(next_ + 1), most = random_.below(6);
     std::vector<Queue::Outgoing> out;
+    page_in();
     queue_.deliver({limit}, most, out);
     REQUIRE(out.size() <= most);
     for (const Queue::Outgoing& outgoing : out) {
       auto consumer = model_.find(outgoing.channel.value, std::string(outgoing.consumer_tag));
       REQUIRE(consumer != model_.consumers.end());
       REQUIRE(model_.is_allowed(*consumer));
-      auto first = model_.ready.begin();
+      auto first = model_.next(limit);
       REQUIRE(first != model_.ready.end());
       REQUIRE(outgoing.index.value == first->first);
       REQUIRE(first->first <= limit);
@@ -288,7 +325,7 @@ class Pair {
       model_.ready.erase(first);
       --consumer->subscription.credit;
     }
-    bool is_more = !model_.ready.empty() && model_.ready.begin()->first <= limit;
+    bool is_more = model_.next(limit) != model_.ready.end();
     if (out.size() < most && is_more)
       for (const Model::Consumer& consumer : model_.consumers)
         REQUIRE_FALSE(model_.can_take(consumer));

@@ -501,6 +501,54 @@ TEST_CASE("a visit starts and stops where it is told") {
   CHECK(seen == std::vector<std::uint64_t>{3, 4, 5, 6});
 }
 
+TEST_CASE("a message that is missing is missed no more when it is gone") {
+  Queue queue;
+  queue.put_stored({1}, 5, 0);
+  CHECK_FALSE(queue.missing());
+  CHECK_FALSE(queue.get({1}, true, {9}).has_value());
+  CHECK(queue.missing() == MessageIndex{1});
+  std::vector<MessageIndex> gone;
+  queue.purge(gone);
+  CHECK_FALSE(queue.missing());
+  queue.put({2}, Message::make({}), false);
+  CHECK_FALSE(queue.missing());
+}
+
+TEST_CASE("an urgent message that may not go yet holds up nobody") {
+  Queue queue;
+  queue.set_max_priority(9);
+  queue.put({1}, Message::make({.priority = 1}), false);
+  queue.put({2}, Message::make({.priority = 9}), false);
+  CHECK(queue.first_ready() == MessageIndex{2});
+  CHECK(queue.lowest_ready() == MessageIndex{1});
+  CHECK(queue.get({1}, true, {1})->index == MessageIndex{1});
+  CHECK_FALSE(queue.get({1}, true, {1}).has_value());
+  CHECK(queue.get({1}, true, {2})->index == MessageIndex{2});
+}
+
+TEST_CASE("what a queue makes of priorities may come to light after its messages") {
+  Queue queue;
+  queue.set_max_priority(255);
+  queue.put_stored({1}, 5, 7);
+  queue.put({2}, Message::make({.priority = 2}), false);
+  queue.put({3}, Message::make({.priority = 3}), false);
+  queue.put_stored({4}, 5, 1);
+  auto order = [&queue] {
+    std::vector<std::uint64_t> order;
+    std::vector<StoredBody> bodies{{{1}, Message::make({.priority = 7})},
+                                   {{4}, Message::make({.priority = 1})}};
+    queue.page_in(bodies);
+    while (auto got = queue.get({1}, false, {9})) order.push_back(got->index.value);
+    queue.drop_channel({1});
+    return order;
+  };
+  CHECK(order() == std::vector<std::uint64_t>{1, 3, 2, 4});
+  queue.set_max_priority(2);
+  CHECK(order() == std::vector<std::uint64_t>{1, 2, 3, 4});
+  queue.set_max_priority(0);
+  CHECK(order() == std::vector<std::uint64_t>{1, 2, 3, 4});
+}
+
 TEST_CASE("listing shows each consumer with what it holds") {
   Queue queue;
   CHECK_FALSE(queue.had_consumers());

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "broker/queue_arguments.h"
 
 namespace warren::cluster {
 
@@ -71,6 +72,7 @@ void QueueHost::place(QueueId id) {
   Hosted& hosted = hosted_[id];
   if (!hosted.replica)
     hosted.replica = std::make_unique<Replica>(id, queue->durable, log_, segments_);
+  hosted.replica->queue().set_max_priority(broker::max_priority(queue->arguments));
 
   if (queue->leader == context_.self()) {
     hosted.follower.reset();

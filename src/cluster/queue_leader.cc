@@ -367,7 +367,7 @@ void QueueLeader::answer_gets() {
   while (!gets_.empty()) {
     PendingGet& get = gets_.front();
     auto got = replica_.queue().get(get.channel, get.get.no_ack, deliverable());
-    if (!got && replica_.queue().is_starved()) return;
+    if (!got && replica_.queue().missing()) return;
     bool is_final = got || replica_.queue().counts().ready == 0 || deliverable() >= get.wait_for;
     if (!is_final) return;
     GotFrom event{get.get.request, {}, replica_.queue().counts().ready};

@@ -198,7 +198,9 @@ void Replica::start_snapshot() {
   if (pages_) segments = pages_->take_all();
   pages_.reset();
   has_dead_segment_ = false;
+  std::uint8_t max_priority = queue_.max_priority();
   queue_ = broker::Queue();
+  queue_.set_max_priority(max_priority);
   entries_.clear();
   discarded_ = applied_ = commit_ = last_ = delivered_ = written_ = MessageIndex{};
   epochs_.clear();

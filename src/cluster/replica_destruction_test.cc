@@ -56,8 +56,8 @@ struct Leader final : storage::DiskEvents {
     if (event) replica->on_segment(std::move(*event));
   }
 
-  MessageIndex publish(std::string_view body) {
-    broker::Message message = broker::Message::make({"", "q", "", body, true, 0});
+  MessageIndex publish(std::string_view body, std::uint8_t priority = 0) {
+    broker::Message message = broker::Message::make({"", "q", "", body, true, priority});
     replica->append_applied({Epoch{1}, replica->last().next(), Enqueued{{1}, {1}, message}});
     replica->queue().put(replica->last(), message, false);
     return replica->last();
@@ -83,6 +83,20 @@ struct Leader final : storage::DiskEvents {
       turn(false, true);
       disk.run_all();
     }
+  }
+  std::vector<broker::Queue::Outgoing> deliver_all() {
+    broker::Subscription subscription;
+    subscription.credit = 1000;
+    REQUIRE(replica->queue().subscribe({1}, subscription));
+    std::vector<broker::Queue::Outgoing> out;
+    for (int i = 0; i < 100; ++i) {
+      replica->queue().deliver(replica->last(), 1000, out);
+      replica->page_in();
+      disk.run_all();
+      replica->queue().remove(replica->take_lost());
+    }
+    CHECK(replica->queue().counts().ready == 0);
+    return out;
   }
   Contents contents() {
     Contents contents;
@@ -228,21 +242,60 @@ TEST_CASE("a lost segment is told and the rest is delivered") {
     auto leader = start_over(recording, [&](auto& disk) { disk.files()->files.erase(id); });
     check_told(recording, *leader);
     leader->settle_down();
-    broker::Subscription subscription;
-    subscription.credit = 1000;
-    REQUIRE(leader->replica->queue().subscribe({1}, subscription));
-    std::vector<broker::Queue::Outgoing> out;
-    for (int i = 0; i < 100; ++i) {
-      leader->replica->queue().deliver(leader->replica->last(), 1000, out);
-      leader->replica->page_in();
-      leader->disk.run_all();
-      std::vector<MessageIndex> lost = leader->replica->take_lost();
-      leader->replica->queue().remove(lost);
-    }
-    CHECK(leader->replica->queue().counts().ready == 0);
+    auto out = leader->deliver_all();
     CHECK(out.size() <= recording.contents.size());
     for (const auto& item : out) CHECK(recording.ever.at(item.index) == item.message.body());
   }
+}
+
+TEST_CASE("the urgent go first wherever they are, and after a restart") {
+  for (bool is_restarted : {false, true}) {
+    auto files = std::make_shared<storage::MemoryFiles>();
+    auto leader = std::make_unique<Leader>(files);
+    leader->replica->queue().set_max_priority(3);
+    base::Random random(6);
+    std::vector<std::pair<int, MessageIndex>> expected;
+    for (int i = 0; i < 90; ++i) {
+      auto priority = static_cast<std::uint8_t>(random.below(6));
+      MessageIndex index = leader->publish(std::string(random.below(60), 'x'), priority);
+      expected.emplace_back(-std::min<int>(priority, 3), index);
+      leader->turn(i < 60, true);
+      leader->disk.run_all();
+    }
+    leader->settle_down();
+    if (is_restarted) {
+      leader = std::make_unique<Leader>(files);
+      leader->replica->queue().set_max_priority(3);
+    }
+    std::ranges::sort(expected);
+    auto out = leader->deliver_all();
+    REQUIRE(out.size() == expected.size());
+    for (std::size_t i = 0; i < out.size(); ++i) CHECK(out[i].index == expected[i].second);
+  }
+}
+
+TEST_CASE("what was read again for its priority's sake is let go when memory is short") {
+  Leader leader(std::make_shared<storage::MemoryFiles>());
+  leader.replica->queue().set_max_priority(1);
+  for (int i = 0; i < 60; ++i) leader.publish(std::string(50, 'x'), i % 2 == 0 ? 1 : 0);
+  for (int i = 0; i < 20; ++i) {
+    leader.turn(true, true);
+    leader.disk.run_all();
+  }
+  CHECK(leader.replica->queue().resident_bytes() == 0);
+  broker::Subscription subscription;
+  subscription.credit = 30;
+  REQUIRE(leader.replica->queue().subscribe({1}, subscription));
+  std::vector<broker::Queue::Outgoing> out;
+  for (int i = 0; i < 60; ++i) {
+    leader.replica->queue().deliver(leader.replica->last(), 10, out);
+    leader.replica->page_in();
+    leader.disk.run_all();
+  }
+  CHECK(out.size() == 30);
+  leader.replica->queue().drop_channel({1});
+  leader.replica->page_out(UINT64_MAX);
+  CHECK(leader.replica->queue().resident_bytes() == 0);
 }
 
 TEST_CASE("crashes while messages are paged lose nothing that was confirmed") {

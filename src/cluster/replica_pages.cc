@@ -52,7 +52,8 @@ void ReplicaPages::store(MessageIndex up_to) {
     if (index > up_to || is_full) return false;
     ASSERT(message);
     builder.add(key_of(index), message.encoded(),
-                static_cast<std::uint32_t>(message.body().size()), !message.is_persistent());
+                static_cast<std::uint32_t>(message.body().size()), !message.is_persistent(),
+                message.priority());
     last = index;
     return true;
   });
@@ -185,9 +186,8 @@ void ReplicaPages::fetch_or_lose(MessageIndex index, Reader reader) {
 void ReplicaPages::read_ahead(bool has_consumers) {
   const std::optional<Reading>& reading = readings_[static_cast<std::size_t>(Reader::deliveries)];
   if (reading || segments_.empty()) return;
-  if (queue_.is_starved()) {
-    MessageIndex front = queue_.first_ready();
-    if (front) fetch_or_lose(front, Reader::deliveries);
+  if (MessageIndex missing = queue_.missing()) {
+    fetch_or_lose(missing, Reader::deliveries);
   } else if (has_consumers && ahead_next_ && ahead_next_ <= stored_ &&
              queue_.first_ready() >= ahead_trigger_) {
     fetch(ahead_next_, Reader::deliveries);
@@ -238,7 +238,7 @@ void ReplicaPages::page_in(const Reading& reading, base::ByteView bytes, const S
   queue_.page_in(bodies);
   // What is dying may be anywhere.
   if (queue_.counts().dying > 0) return;
-  while (!windows_.empty() && windows_.front().last < queue_.first_ready()) windows_.pop_front();
+  while (!windows_.empty() && windows_.front().last < queue_.lowest_ready()) windows_.pop_front();
 }
 
 broker::Message ReplicaPages::load(MessageIndex index) {
@@ -358,7 +358,7 @@ void ReplicaPages::on_compaction_read(const SegmentEvent& event) {
     }
     compaction_->builder.add(segment->key(slot), *payload,
                              static_cast<std::uint32_t>(message->body().size()),
-                             !message->is_persistent());
+                             !message->is_persistent(), message->priority());
   }
   compact_next();
 }
@@ -418,7 +418,8 @@ void ReplicaPages::recover(const std::vector<storage::SegmentNote>& notes,
     const Segment* segment = segments_.find(file);
     for (std::size_t slot = 0; slot < index.slots.size(); ++slot)
       if (segment->is_live(slot))
-        live.push_back({index_of(index.slots[slot].key), index.slots[slot].body_bytes});
+        live.push_back({index_of(index.slots[slot].key), index.slots[slot].body_bytes,
+                        index.slots[slot].mark});
   }
 }
 

@@ -81,6 +81,7 @@ class ReplicaPages {
   struct Live {
     MessageIndex index;
     std::uint32_t body_bytes;
+    std::uint8_t priority;
   };
   void recover(const std::vector<storage::SegmentNote>& notes,
                const std::vector<MessageIndex>& settled, std::vector<Live>& live,

@@ -106,10 +106,14 @@ void Replica::finish_recovery(std::set<storage::FileId>& wanted) {
     has_dead_segment_ = true;
     is_rescuing_ = !damage_.empty();
   }
+  // What the queue makes of priorities is not known yet, and who is on disk only can't be asked
+  // for its own later.
+  if (std::ranges::any_of(live, [](const auto& message) { return message.priority > 0; }))
+    queue_.set_max_priority(UINT8_MAX);
   auto next = live.begin();
   auto put_stored_before = [&](MessageIndex index) {
     for (; next != live.end() && next->index < index; ++next)
-      queue_.put_stored(next->index, next->body_bytes);
+      queue_.put_stored(next->index, next->body_bytes, next->priority);
   };
   for (auto& [index, message] : found->messages) {
     put_stored_before(index);

@@ -17,6 +17,10 @@ constexpr ByteView footer_magic = "WARRENSI";
 constexpr std::size_t slot_bytes = 16;
 constexpr std::size_t footer_bytes = 48;
 constexpr std::uint32_t transient_flag = 1;
+/// Where the mark stands in a record's flags, and in an index entry's key.
+constexpr int mark_in_flags = 8;
+constexpr int mark_in_key = 56;
+constexpr std::uint64_t key_mask = (std::uint64_t{1} << mark_in_key) - 1;
 
 Bytes checked_header(const SegmentIdentity& identity) {
   Bytes bytes;
@@ -73,15 +77,16 @@ SegmentBuilder::SegmentBuilder(SegmentIdentity identity) : identity_(identity) {
 }
 
 void SegmentBuilder::add(SegmentKey key, ByteView payload, std::uint32_t body_bytes,
-                         bool is_transient) {
+                         bool is_transient, std::uint8_t mark) {
+  ASSERT(key.value <= key_mask);
   ASSERT(index_.slots.empty() || index_.slots.back().key < key);
   std::size_t start = bytes_.size();
-  index_.slots.push_back({key, static_cast<std::uint32_t>(start), body_bytes, is_transient});
+  index_.slots.push_back({key, static_cast<std::uint32_t>(start), body_bytes, is_transient, mark});
   ByteWriter writer(bytes_);
   writer.u32(0);
   writer.u32(crc32c(payload, index_.seed));
   writer.u32(static_cast<std::uint32_t>(payload.size()));
-  writer.u32(is_transient ? transient_flag : 0);
+  writer.u32((is_transient ? transient_flag : 0) | std::uint32_t{mark} << mark_in_flags);
   writer.u64(key.value);
   writer.patch_u32(start, crc32c(ByteView(bytes_).substr(start + 4), index_.seed));
   writer.raw(payload);
@@ -92,7 +97,7 @@ SegmentExtent SegmentBuilder::finish() {
   SegmentExtent extent{.index_at = index_.records_end};
   ByteWriter writer(bytes_);
   for (const SegmentSlot& slot : index_.slots) {
-    writer.u64(slot.key.value);
+    writer.u64(slot.key.value | std::uint64_t{slot.mark} << mark_in_key);
     writer.u32(slot.offset);
     writer.u32(slot.body_bytes << 1 | (slot.is_transient ? transient_flag : 0));
   }
@@ -133,7 +138,9 @@ std::optional<SegmentIndex> read_segment_index(ByteView bytes, FileId file, Stre
   if (crc32c(slots, index.seed) != check) return std::nullopt;
   index.slots.reserve(count);
   for (ByteReader in(slots); !in.empty();) {
-    SegmentSlot slot{.key = SegmentKey{in.u64()}, .offset = in.u32()};
+    std::uint64_t marked_key = in.u64();
+    SegmentSlot slot{.key = SegmentKey{marked_key & key_mask}, .offset = in.u32()};
+    slot.mark = static_cast<std::uint8_t>(marked_key >> mark_in_key);
     std::uint32_t packed = in.u32();
     slot.body_bytes = packed >> 1;
     slot.is_transient = (packed & transient_flag) != 0;
@@ -163,7 +170,8 @@ std::optional<SegmentIndex> scan_segment(ByteView bytes, FileId file, StreamId s
     }
     if (auto payload = read_payload(bytes.substr(at), *head, index.seed)) {
       index.slots.push_back({head->key, static_cast<std::uint32_t>(at), 0,
-                             (head->flags & transient_flag) != 0});
+                             (head->flags & transient_flag) != 0,
+                             static_cast<std::uint8_t>(head->flags >> mark_in_flags)});
       at += segment_record_bytes + payload->size();
       index.records_end = static_cast<std::uint32_t>(at);
     } else {

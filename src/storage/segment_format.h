@@ -34,6 +34,7 @@ struct SegmentSlot {
   std::uint32_t offset = 0;      ///< of its record
   std::uint32_t body_bytes = 0;  ///< the writer's own measure
   bool is_transient = false;     ///< need not survive a restart
+  std::uint8_t mark = 0;         ///< the writer's own
 };
 
 /// What the index at a segment's end says.
@@ -54,8 +55,9 @@ class SegmentBuilder {
  public:
   explicit SegmentBuilder(SegmentIdentity identity);
 
-  /// Keys must grow.
-  void add(SegmentKey key, base::ByteView payload, std::uint32_t body_bytes, bool is_transient);
+  /// Keys must grow, and stay below 2^56.
+  void add(SegmentKey key, base::ByteView payload, std::uint32_t body_bytes, bool is_transient,
+           std::uint8_t mark = 0);
   bool empty() const { return index_.slots.empty(); }
   std::size_t bytes() const { return bytes_.size(); }
   const SegmentIndex& index() const { return index_; }

@@ -34,7 +34,8 @@ Built build(std::uint64_t seed, int count) {
     key += 1 + random.below(4);
     std::string payload(random.below(60), '\0');
     for (char& octet : payload) octet = static_cast<char>(random.next());
-    builder.add({key}, payload, static_cast<std::uint32_t>(payload.size()), random.chance(20));
+    builder.add({key}, payload, static_cast<std::uint32_t>(payload.size()), random.chance(20),
+                static_cast<std::uint8_t>(key * 7));
     built.payloads[{key}] = payload;
   }
   built.extent = builder.finish();
@@ -73,9 +74,13 @@ TEST_CASE("a segment gives back what was put into it") {
   CHECK(read_all(built, built.bytes, *index) == built.payloads);
   for (const SegmentSlot& slot : index->slots)
     CHECK(slot.body_bytes == built.payloads.at(slot.key).size());
+  for (const SegmentSlot& slot : index->slots)
+    CHECK(slot.mark == static_cast<std::uint8_t>(slot.key.value * 7));
   auto scanned = scan_segment(built.bytes, identity.file, identity.stream);
   REQUIRE(scanned.has_value());
   CHECK(scanned->slots.size() == 50);
+  for (const SegmentSlot& slot : scanned->slots)
+    CHECK(slot.mark == static_cast<std::uint8_t>(slot.key.value * 7));
   CHECK_FALSE(read_segment_index(built.bytes, identity.file, StreamId{22}).has_value());
   CHECK_FALSE(scan_segment(built.bytes, FileId{segment_files + 8}, identity.stream).has_value());
 }

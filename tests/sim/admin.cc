@@ -24,6 +24,8 @@ void Admin::declare_missing() {
       catalog::Queue queue;
       queue.name = {"/", plan.name};
       queue.durable = plan.is_durable;
+      if (plan.has_priorities)
+        queue.arguments = {{"x-max-priority", base::FieldValue(std::int32_t{2})}};
       queue.leader = node.node_name();
       if (!plan.dead_letters.empty())
         queue.arguments = {{"x-dead-letter-exchange", ""},

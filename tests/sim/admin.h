@@ -13,6 +13,7 @@ class Admin final : public Client {
     std::string name;
     bool is_durable = true;
     bool is_excused = false;  ///< its messages may go for reasons that are not looked at
+    bool has_priorities = false;
     std::string dead_letters = {};  ///< the queue to which what is rejected goes, listed before
   };
 

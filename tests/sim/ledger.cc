@@ -76,7 +76,9 @@ std::uint64_t Ledger::delivered(ChannelId consumer, const broker::Delivery& deli
     return wrong("was delivered before and says that it was not");
   message->is_delivered = true;
   message->delivered_in = generation_;
-  PublishSeq& last = order_[{consumer, delivery.queue, producer}];
+  bool has_priorities = queues_[delivery.queue].has_priorities;
+  std::uint8_t priority = has_priorities ? delivery.message.priority() : std::uint8_t{0};
+  PublishSeq& last = order_[{consumer, delivery.queue, producer, priority}];
   if (seq <= last && !is_forgotten) return wrong("came after a later one of its channel");
   last = seq;
   return number;
@@ -84,6 +86,7 @@ std::uint64_t Ledger::delivered(ChannelId consumer, const broker::Delivery& deli
 
 void Ledger::note_leader(const catalog::Queue& record) {
   Queue& queue = queues_[record.id];
+  queue.has_priorities = record.arguments.find("x-max-priority") != nullptr;
   auto [place, is_new] = queue.leaders.emplace(record.epoch, record.leader);
   if (place->second != record.leader)
     world_.fail(fmt::format("epoch {} of queue {} has two leaders: {} and {}", record.epoch.value,

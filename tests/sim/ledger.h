@@ -68,6 +68,7 @@ class Ledger {
     bool is_durable = false;
     bool is_excused = false;
     QueueId dead_letters;
+    bool has_priorities = false;
     std::map<catalog::Epoch, catalog::NodeName> leaders;
     /// The last generation in which a leader began that had the only copy. It knows what was
     /// delivered from its disk, where that is not synced.
@@ -83,6 +84,7 @@ class Ledger {
     ChannelId consumer;
     QueueId queue;
     ChannelId producer;
+    std::uint8_t priority;
     auto operator<=>(const Order&) const = default;
   };
 
@@ -95,7 +97,7 @@ class Ledger {
   std::size_t delivered_ = 0;
   std::map<std::pair<ChannelId, PublishSeq>, Publish> numbers_;
   std::map<QueueId, Queue> queues_;
-  /// The last publish of each producer that a consumer got for the first time.
+  /// The last publish of each producer and priority that a consumer got for the first time.
   std::map<Order, PublishSeq> order_;
 };
 

@@ -70,6 +70,7 @@ void Publisher::publish(Item item) {
         ledger_.publish(channel(), last_seq_, item.is_persistent, queues, padding);
     parts.body = body;
     parts.persistent = item.is_persistent;
+    parts.priority = static_cast<std::uint8_t>(last_seq_.value % 3);
     unconfirmed_[last_seq_] = item;
     node.publish(channel(), last_seq_, broker::Message::make(parts), queues);
   });

@@ -109,7 +109,7 @@ void Scenario::join(const catalog::NodeName& name, catalog::NodeKind kind) {
 void Scenario::make_clients() {
   base::Random& random = world_.random();
   bool has_deletes = weights_.delete_queue + weights_.purge > 0;
-  std::vector<Admin::QueuePlan> plans = {{"ha.a"}, {"ha.b"}, {"solo"},
+  std::vector<Admin::QueuePlan> plans = {{"ha.a"}, {"ha.b", true, false, true}, {"solo"},
                                          {"ha.fast", true, true}, {"ha.brief", false, true}};
   // Seldom all at once: every queue slows down the others.
   if (random.chance(50)) {
