@@ -96,6 +96,10 @@ std::uint8_t Queue::max_priority() const {
   return state_->ready.max_priority();
 }
 
+void Queue::set_single_active_consumer(bool is_single) {
+  state_->consumers.set_single_active(is_single);
+}
+
 void Queue::page_out(MessageIndex first, MessageIndex last) {
   state_->ready.page_out(first, last);
   state_->update_others([&](MessageRun& held) { held.page_out(first, last); });
@@ -293,6 +297,7 @@ std::vector<ConsumerInfo> Queue::consumers() const {
   for (const auto& [id, channel] : state_->consumers.channels()) {
     for (const auto& [tag, consumer] : channel.consumers) {
       const Subscription& subscription = consumer.subscription;
+      const bool is_active = state_->consumers.is_active(consumer);
       infos.push_back({.channel = id,
                        .consumer_tag = tag,
                        .no_ack = subscription.no_ack,
@@ -300,6 +305,8 @@ std::vector<ConsumerInfo> Queue::consumers() const {
                        .prefetch = subscription.prefetch,
                        .priority = subscription.priority,
                        .unacknowledged = consumer.unacknowledged,
+                       .is_active = is_active,
+                       .is_single_active = is_active && state_->consumers.is_single_active(),
                        .arguments = subscription.arguments});
     }
   }

@@ -24,6 +24,10 @@ struct ConsumerInfo {
   std::uint16_t prefetch = 0;
   std::int32_t priority = 0;
   std::uint64_t unacknowledged = 0;
+  /// Whether messages come to it; and whether it is the only one to which they do, because the
+  /// queue has a single active consumer.
+  bool is_active = true;
+  bool is_single_active = false;
   base::FieldTable arguments;
 };
 
@@ -75,6 +79,9 @@ class Queue {
   /// first: priorities mean nothing. Before it, `put_stored` keeps priorities up to the last most.
   void set_max_priority(std::uint8_t most);
   std::uint8_t max_priority() const;
+  /// Only one consumer at a time gets messages: the first, and when it ends the first of those with
+  /// the highest priority.
+  void set_single_active_consumer(bool is_single);
 
   /// access_refused "in exclusive use" when an exclusive consumer is there, or when exclusive is
   /// asked and any consumer is there. The consumer_tag must be new in that channel.

@@ -249,6 +249,12 @@ std::uint8_t max_priority(const base::FieldTable& arguments) {
   return most ? static_cast<std::uint8_t>(std::clamp<std::int64_t>(most->to_integer(), 0, 255)) : 0;
 }
 
+bool has_single_active_consumer(const base::FieldTable& arguments) {
+  const FieldValue* value = arguments.find("x-single-active-consumer");
+  const bool* flag = value ? value->as<bool>() : nullptr;
+  return flag && *flag;
+}
+
 base::Result<> check_consumer_arguments(const catalog::ResourceName& queue,
                                         const FieldTable& arguments) {
   auto check = [&](std::string_view name, Fault fault) -> base::Result<> {

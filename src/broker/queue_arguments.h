@@ -40,6 +40,8 @@ base::Result<> check_new_queue(const QueueDeclaration& declaration);
 /// What a queue of these arguments makes of its messages' priorities: zero for nothing.
 std::uint8_t max_priority(const base::FieldTable& arguments);
 
+bool has_single_active_consumer(const base::FieldTable& arguments);
+
 /// precondition_failed for x-priority that is no integer and the like.
 base::Result<> check_consumer_arguments(const catalog::ResourceName& queue,
                                         const base::FieldTable& arguments);

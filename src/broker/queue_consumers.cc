@@ -55,6 +55,7 @@ base::Result<> QueueConsumers::subscribe(ChannelId id, const Subscription& subsc
   ++count_;
   has_exclusive_ = subscription.exclusive;
   had_consumers_ = true;
+  if (is_single_active_ && !active_) active_ = &consumer;
   wake(consumer);
   return {};
 }
@@ -86,7 +87,32 @@ void QueueConsumers::erase(QueueChannel& channel, QueueConsumer& consumer) {
   auto place =
       std::ranges::lower_bound(channel.by_number, consumer.number, {}, &QueueConsumer::number);
   channel.by_number.erase(place);
+  bool was_active = active_ == &consumer;
   channel.consumers.erase(channel.consumers.find(consumer.subscription.consumer_tag));
+  if (was_active) choose_active();
+}
+
+void QueueConsumers::set_single_active(bool is_single) {
+  if (is_single_active_ == is_single) return;
+  is_single_active_ = is_single;
+  for (auto& [id, channel] : channels_)
+    for (QueueConsumer* consumer : channel.by_number) park(*consumer);
+  choose_active();
+  if (!is_single)
+    for (auto& [id, channel] : channels_) wake_all(channel);
+}
+
+void QueueConsumers::choose_active() {
+  active_ = nullptr;
+  if (!is_single_active_) return;
+  auto is_before = [](const QueueConsumer& a, const QueueConsumer& b) {
+    std::int32_t priority = a.subscription.priority, other = b.subscription.priority;
+    return priority != other ? priority > other : a.number < b.number;
+  };
+  for (auto& [id, channel] : channels_)
+    for (QueueConsumer* consumer : channel.by_number)
+      if (!active_ || is_before(*consumer, *active_)) active_ = consumer;
+  if (active_) wake(*active_);
 }
 
 void QueueConsumers::grant(ChannelId id, std::string_view consumer_tag, std::uint32_t credit) {
@@ -142,7 +168,7 @@ void QueueConsumers::on_released(QueueChannel& channel, std::uint32_t consumer_n
 }
 
 void QueueConsumers::wake(QueueConsumer& consumer) {
-  if (consumer.is_waiting || !consumer.can_take()) return;
+  if (consumer.is_waiting || !is_active(consumer) || !consumer.can_take()) return;
   auto rotation = rotations_.find(consumer.subscription.priority);
   auto& waiting = rotation->second.waiting;
   waiting.splice(waiting.end(), consumer.parked);

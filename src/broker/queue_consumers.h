@@ -67,6 +67,15 @@ class QueueConsumers {
   void grant(ChannelId channel, std::string_view consumer_tag, std::uint32_t credit);
   void limit(ChannelId channel, std::uint16_t limit);
 
+  /// Only one consumer is served, however many there are: the first, and when it ends the first of
+  /// those with the highest priority.
+  void set_single_active(bool is_single);
+  /// Whether the consumer is served, as far as the others are concerned.
+  bool is_active(const QueueConsumer& consumer) const {
+    return !is_single_active_ || active_ == &consumer;
+  }
+  bool is_single_active() const { return is_single_active_; }
+
   /// The consumer that has the next turn, or null when none can take a message.
   QueueConsumer* next();
   /// That consumer got a message; its turn comes again after the others of its priority.
@@ -84,6 +93,7 @@ class QueueConsumers {
   void wake_all(QueueChannel& channel);
   void park(QueueConsumer& consumer);
   void erase(QueueChannel& channel, QueueConsumer& consumer);
+  void choose_active();
 
   std::map<ChannelId, QueueChannel> channels_;
   /// Who waits for messages, by priority, the highest first. A priority goes with its last
@@ -98,6 +108,8 @@ class QueueConsumers {
   std::uint32_t last_number_ = 0;
   std::size_t count_ = 0;
   bool has_exclusive_ = false;
+  bool is_single_active_ = false;
+  QueueConsumer* active_ = nullptr;  ///< who is served where only one is
   bool had_consumers_ = false;
 };
 

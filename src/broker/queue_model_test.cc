@@ -33,6 +33,8 @@ struct Model {
   std::map<std::uint64_t, bool> ready;  ///< whether delivered before
   std::map<std::uint64_t, Message> messages;  ///< all that ever were
   std::uint8_t max_priority = 0;
+  bool has_single_active = false;
+  int active = 0;  ///< the number of the only consumer that is served
   std::map<std::uint64_t, Held> held;
   std::set<std::uint64_t> dying;
   bool keeps_dead = false;
@@ -64,8 +66,18 @@ struct Model {
       return pair.second.channel == channel && pair.second.consumer != 0;
     }));
   }
+  /// Whoever was active stays so; then the first of the highest priority is.
+  void choose_active() {
+    auto before = [](const Consumer& a, const Consumer& b) {
+      return a.subscription.priority > b.subscription.priority;
+    };
+    if (std::ranges::find(consumers, active, &Consumer::number) != consumers.end()) return;
+    auto first = std::ranges::min_element(consumers, before);
+    active = first == consumers.end() ? 0 : first->number;
+  }
   bool can_take(const Consumer& consumer) {
     const Subscription& s = consumer.subscription;
+    if (has_single_active && active != consumer.number) return false;
     if (s.credit == 0) return false;
     if (s.no_ack) return true;
     if (s.prefetch != 0 && held_by(consumer.number) >= s.prefetch) return false;
@@ -85,6 +97,7 @@ class Pair {
   explicit Pair(std::uint64_t seed) : random_(seed) {
     constexpr std::uint8_t mosts[] = {0, 3, 255};
     queue_.set_max_priority(model_.max_priority = mosts[seed % 3]);
+    queue_.set_single_active_consumer(model_.has_single_active = seed % 4 == 0);
   }
 
   void step() {
@@ -140,6 +153,9 @@ class Pair {
       auto consumer = model_.find(info.channel.value, info.consumer_tag);
       REQUIRE(consumer != model_.consumers.end());
       REQUIRE(info.unacknowledged == model_.held_by(consumer->number));
+      bool is_active = consumer->number == model_.active;
+      REQUIRE(info.is_active == (is_active || !model_.has_single_active));
+      REQUIRE(info.is_single_active == (is_active && model_.has_single_active));
     }
     std::set<ChannelId> ids;
     for (const auto& consumer : model_.consumers) ids.insert({consumer.channel});
@@ -189,12 +205,14 @@ class Pair {
     bool is_allowed = !is_taken && (!subscription.exclusive || model_.consumers.empty());
     REQUIRE(queue_.subscribe({channel}, subscription).has_value() == is_allowed);
     if (is_allowed) model_.consumers.push_back({channel, tag, subscription, ++model_.last_number});
+    model_.choose_active();
   }
 
   void unsubscribe(std::uint64_t channel, const std::string& tag) {
     auto consumer = model_.find(channel, tag);
     REQUIRE(queue_.unsubscribe({channel}, tag) == (consumer != model_.consumers.end()));
     if (consumer != model_.consumers.end()) model_.consumers.erase(consumer);
+    model_.choose_active();
   }
 
   void grant(std::uint64_t channel, const std::string& tag) {
@@ -251,6 +269,7 @@ class Pair {
       model_.ready[pair.first] = true;
       return true;
     });
+    model_.choose_active();
   }
 
   void remove() {

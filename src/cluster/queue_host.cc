@@ -72,7 +72,9 @@ void QueueHost::place(QueueId id) {
   Hosted& hosted = hosted_[id];
   if (!hosted.replica)
     hosted.replica = std::make_unique<Replica>(id, queue->durable, log_, segments_);
-  hosted.replica->queue().set_max_priority(broker::max_priority(queue->arguments));
+  broker::Queue& state = hosted.replica->queue();
+  state.set_max_priority(broker::max_priority(queue->arguments));
+  state.set_single_active_consumer(broker::has_single_active_consumer(queue->arguments));
 
   if (queue->leader == context_.self()) {
     hosted.follower.reset();

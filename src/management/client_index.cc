@@ -55,8 +55,8 @@ JsonArray ClientIndex::consumers_of(const QueueFacts& facts) const {
     list.push_back(JsonObject{
         {"arguments", member(*object, "arguments")},
         {"ack_required", member(*object, "ack_required")},
-        {"active", true},
-        {"activity_status", "up"},
+        {"active", member(*object, "active")},
+        {"activity_status", member(*object, "activity_status")},
         {"channel_details", channel_details(member_unsigned(*object, "channel"))},
         {"consumer_tag", member(*object, "consumer_tag")},
         {"exclusive", member(*object, "exclusive")},

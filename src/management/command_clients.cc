@@ -78,7 +78,6 @@ ChannelNodes index_channels(const std::vector<NodeReport>& reports) {
 Json consumer_cell(const CommandCall& call, const QueueFacts& facts, const ChannelNodes& channels,
                    const JsonObject& consumer, std::string_view column) {
   if (column == "queue_name") return text_json(facts.queue->name.name);
-  if (column == "active") return true;
   if (column == "arguments")
     return JsonObject{{"table", plain_cell(consumer, "typed_arguments")}};
   if (column == "channel_pid") {

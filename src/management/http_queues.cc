@@ -50,11 +50,13 @@ Json policy_definition_json(const QueueFacts& facts) {
   return JsonObject{};
 }
 
-Json exclusive_tag(const QueueFacts& facts) {
+/// The tag of the first consumer of which that is true.
+template <typename Says>
+Json tag_of(const QueueFacts& facts, Says says) {
   if (facts.consumer_list)
     for (const Json& consumer : *facts.consumer_list)
       if (const JsonObject* object = consumer.if_object())
-        if (member_bool(*object, "exclusive"))
+        if (says(*object))
           return text_json(member_text(*object, "consumer_tag"));
   return nullptr;
 }
@@ -68,7 +70,8 @@ JsonObject queue_json(const QueueFacts& facts) {
   object["durable"] = queue.durable;
   object["effective_policy_definition"] = policy_definition_json(facts);
   object["exclusive"] = queue.is_exclusive();
-  if (facts.is_up) object["exclusive_consumer_tag"] = exclusive_tag(facts);
+  if (facts.is_up) object["exclusive_consumer_tag"] = tag_of(
+      facts, [](const JsonObject& consumer) { return member_bool(consumer, "exclusive"); });
   object["name"] = text_json(queue.name.name);
   object["node"] = text_json(queue.leader);
   object["operator_policy"] = nullptr;
@@ -76,7 +79,9 @@ JsonObject queue_json(const QueueFacts& facts) {
   if (facts.is_up) {
     const bool has_mirrors = facts.is_mirrored || !facts.mirrors.empty();
     object["recoverable_slaves"] = has_mirrors ? Json(texts_json(facts.mirrors)) : Json(nullptr);
-    object["single_active_consumer_tag"] = nullptr;
+    object["single_active_consumer_tag"] = tag_of(facts, [](const JsonObject& consumer) {
+      return member_text(consumer, "activity_status") == "single_active";
+    });
     if (has_mirrors) {
       object["slave_nodes"] = texts_json(facts.mirrors);
       object["synchronised_slave_nodes"] = texts_json(facts.synchronised);

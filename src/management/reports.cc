@@ -13,6 +13,10 @@ JsonObject consumer_json(const broker::ConsumerInfo& consumer) {
           {"exclusive", consumer.exclusive},
           {"prefetch_count", consumer.prefetch},
           {"unacknowledged", consumer.unacknowledged},
+          {"active", consumer.is_active},
+          {"activity_status", !consumer.is_active          ? "waiting"
+                              : consumer.is_single_active ? "single_active"
+                                                          : "up"},
           {"arguments", table_json(consumer.arguments)},
           {"typed_arguments", typed_table_json(consumer.arguments)}};
 }

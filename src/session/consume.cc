@@ -52,7 +52,7 @@ Verdict Channel::handle(const BasicConsume& consume) {
   const QueueName& queue_name = (*queue)->name;
   if (auto sound = broker::check_consumer_arguments(queue_name, consume.arguments); !sound)
     return refuse(sound.error());
-  if (consume.exclusive && is_true((*queue)->arguments, "x-single-active-consumer"))
+  if (consume.exclusive && broker::has_single_active_consumer((*queue)->arguments))
     return refuse_queue({base::ErrorCode::access_refused, "in exclusive use"}, queue_name);
   subscribe(consume, **queue);
   return {};
