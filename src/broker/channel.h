@@ -52,6 +52,7 @@ enum class Outcome : std::uint8_t {
   acknowledged,  ///< done with; also for no_ack
   rejected,      ///< drop, or dead-letter where the queue says so
   requeued,      ///< back to its place, redelivered from now on
+  returned,      ///< back to its place; the client has not seen it
 };
 
 /// The answer to a request. Which fields mean something depends on the request.
@@ -118,7 +119,8 @@ class Gateway {
   virtual void unsubscribe(ChannelId channel, RequestId request, std::string_view consumer_tag) = 0;
   /// Allows `credit` more deliveries to the consumer, as earlier ones left the connection.
   virtual void grant(ChannelId channel, std::string_view consumer_tag, std::uint32_t credit) = 0;
-  /// Most unacknowledged deliveries to the channel from each queue; 0: no limit.
+  /// Most unacknowledged deliveries to the channel's consumers from each queue; 0: no limit. When
+  /// there are that many, even consumers with no_ack wait.
   virtual void limit_unacknowledged(ChannelId channel, std::uint16_t limit) = 0;
 
   virtual void get(ChannelId channel, RequestId request, catalog::QueueId queue, bool no_ack) = 0;

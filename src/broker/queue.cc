@@ -68,7 +68,6 @@ struct Queue::State {
   }
 
   void requeue(MessageRun::Entry entry) {
-    entry.redelivered = true;
     entry.consumer = 0;
     ready.insert(std::move(entry));
   }
@@ -203,11 +202,13 @@ void Queue::settle(ChannelId id, std::span<const MessageIndex> messages, Outcome
                    std::vector<MessageIndex>& gone) {
   QueueChannel* channel = state_->consumers.find_channel(id);
   if (!channel) return;
+  bool comes_back = outcome == Outcome::requeued || outcome == Outcome::returned;
   auto settle_one = [&](MessageIndex index) {
     auto entry = channel->held.take(index);
     if (!entry) return;
     state_->release(*channel, *entry);
-    if (outcome == Outcome::requeued) {
+    if (comes_back) {
+      entry->redelivered |= outcome == Outcome::requeued;
       state_->requeue(std::move(*entry));
     } else if (outcome == Outcome::rejected) {
       state_->end(std::move(*entry), DeathReason::rejected, gone);
@@ -217,7 +218,7 @@ void Queue::settle(ChannelId id, std::span<const MessageIndex> messages, Outcome
     }
   };
   // Backwards when they go back: each is then likely to come before all that are ready.
-  if (outcome == Outcome::requeued)
+  if (comes_back)
     std::for_each(messages.rbegin(), messages.rend(), settle_one);
   else
     std::for_each(messages.begin(), messages.end(), settle_one);
@@ -232,6 +233,7 @@ void Queue::drop_channel(ChannelId id) {
   while (!channel->held.empty()) {
     MessageRun::Entry entry = channel->held.take_last();
     state_->release(*channel, entry);
+    entry.redelivered = true;
     state_->requeue(std::move(entry));
   }
   state_->consumers.drop_if_idle(*channel);

@@ -11,10 +11,9 @@ using base::ErrorCode;
 using base::fail;
 
 bool QueueConsumer::can_take() const {
-  if (subscription.credit == 0) return false;
-  if (subscription.no_ack) return true;
-  if (subscription.prefetch != 0 && unacknowledged >= subscription.prefetch) return false;
-  return !channel->is_full();
+  if (subscription.credit == 0 || channel->is_full()) return false;
+  return subscription.no_ack || subscription.prefetch == 0 ||
+         unacknowledged < subscription.prefetch;
 }
 
 QueueConsumer* QueueChannel::find(std::uint32_t number) {

@@ -28,6 +28,7 @@ struct Model {
   struct Held {
     std::uint64_t channel;
     int consumer;  ///< zero for messages got one by one
+    bool was_delivered;
   };
 
   std::map<std::uint64_t, bool> ready;  ///< whether delivered before
@@ -79,10 +80,9 @@ struct Model {
     const Subscription& s = consumer.subscription;
     if (has_single_active && active != consumer.number) return false;
     if (s.credit == 0) return false;
-    if (s.no_ack) return true;
-    if (s.prefetch != 0 && held_by(consumer.number) >= s.prefetch) return false;
     std::uint16_t limit = limits[consumer.channel];
-    return limit == 0 || delivered_to(consumer.channel) < limit;
+    if (limit != 0 && delivered_to(consumer.channel) >= limit) return false;
+    return s.no_ack || s.prefetch == 0 || held_by(consumer.number) < s.prefetch;
   }
   /// What may come next: any consumer of the highest priority that has one able.
   bool is_allowed(const Consumer& consumer) {
@@ -125,7 +125,7 @@ class Pair {
       case 9:
         return bury();
       case 10:
-        return settle(channel, static_cast<Outcome>(random_.below(3)));
+        return settle(channel, static_cast<Outcome>(random_.below(4)));
       default:
         return deliver();
     }
@@ -244,7 +244,7 @@ class Pair {
     if (!is_there) return;
     REQUIRE(got->index.value == first->first);
     REQUIRE(got->redelivered == first->second);
-    if (!no_ack) model_.held[first->first] = {channel, 0};
+    if (!no_ack) model_.held[first->first] = {channel, 0, first->second};
     model_.ready.erase(first);
   }
 
@@ -298,6 +298,8 @@ class Pair {
       model_.dying.clear();
     } else if (auto dying = queue_.next_dying()) {
       REQUIRE(model_.dying.contains(dying->index.value));
+      if (!dying->message) page_in();
+      dying = queue_.next_dying();
       REQUIRE(dying->message.body().size() == dying->index.value % 5);
       queue_.pass_dying();
     }
@@ -312,9 +314,10 @@ class Pair {
     for (MessageIndex index : some) {
       auto held = model_.held.find(index.value);
       if (held == model_.held.end() || held->second.channel != channel) continue;
+      bool was_delivered = outcome == Outcome::requeued || held->second.was_delivered;
       model_.held.erase(held);
-      if (outcome == Outcome::requeued)
-        model_.ready[index.value] = true;
+      if (outcome == Outcome::requeued || outcome == Outcome::returned)
+        model_.ready[index.value] = was_delivered;
       else if (outcome == Outcome::rejected && model_.keeps_dead)
         model_.dying.insert(index.value);
       else
@@ -340,7 +343,8 @@ class Pair {
       REQUIRE(first->first <= limit);
       REQUIRE(outgoing.redelivered == first->second);
       REQUIRE(outgoing.no_ack == consumer->subscription.no_ack);
-      if (!outgoing.no_ack) model_.held[first->first] = {consumer->channel, consumer->number};
+      if (!outgoing.no_ack)
+        model_.held[first->first] = {consumer->channel, consumer->number, first->second};
       model_.ready.erase(first);
       --consumer->subscription.credit;
     }

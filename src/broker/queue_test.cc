@@ -70,11 +70,12 @@ class Script {
 
   void settle_or_look(const std::string& verb) {
     std::vector<MessageIndex> gone;
-    if (verb == "ack" || verb == "reject" || verb == "requeue") {
+    if (verb == "ack" || verb == "reject" || verb == "requeue" || verb == "return") {
       ChannelId channel = id<ChannelId>();
       queue_.settle(channel, indexes(),
                     verb == "ack"      ? Outcome::acknowledged
                     : verb == "reject" ? Outcome::rejected
+                    : verb == "return" ? Outcome::returned
                                        : Outcome::requeued,
                     gone);
     } else if (verb == "drop") {

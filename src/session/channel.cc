@@ -52,6 +52,7 @@ void Channel::release() {
   last_served_ = nullptr;
   consumers_.clear();
   unacknowledged_ = {};
+  held_up_.clear();
 }
 
 void Channel::on_frame(const Frame& frame) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <list>
 #include <map>
@@ -101,9 +102,17 @@ class Channel final : public broker::ChannelEvents {
     Stage stage = Stage::subscribing;
     bool no_wait = false;
     bool no_ack = false;
+    bool is_for_replies = false;
     std::uint32_t credit = 0;       ///< deliveries that the queue may still send
     std::uint32_t grant_at = 0;     ///< what it sinks to before more is granted
     std::size_t average_bytes = 0;  ///< of the bodies lately
+  };
+
+  /// A delivery that came although the channel's prefetch is used up: its queue does not know of
+  /// the channel's other queues.
+  struct HeldUp {
+    std::string consumer_tag;
+    broker::Delivery delivery;
   };
 
   using Consumers = std::map<std::string, Consumer, std::less<>>;
@@ -202,13 +211,18 @@ class Channel final : public broker::ChannelEvents {
   Verdict on_subscribed(const std::string& consumer_tag, const QueueName& queue, Answer answer);
   NamedConsumer* find_consumer(std::string_view consumer_tag);
   void become_active(const std::string& consumer_tag, Consumer& consumer);
-  std::uint64_t number_delivery(const broker::Delivery& delivery, bool no_ack);
+  void deliver(NamedConsumer& to, const broker::Delivery& delivery);
+  std::uint64_t next_tag(const Consumer& consumer, const broker::Delivery& delivery);
+  bool is_prefetch_used_up() const {
+    return global_prefetch_ != 0 && unacknowledged_.consumed() >= global_prefetch_;
+  }
+  void deliver_held_up();
+  void forget_consumer(const std::string& consumer_tag);
   void note_delivered(Consumer& consumer, std::size_t body_bytes);
   std::uint32_t credit_window(const Consumer& consumer) const;
 
   // reply_to.cc
   Verdict consume_replies(const codec::amqp091::BasicConsume& consume);
-  void forget_consumer(const std::string& consumer_tag);
 
   // settle.cc
   Verdict handle(const codec::amqp091::BasicAck& ack);
@@ -260,6 +274,7 @@ class Channel final : public broker::ChannelEvents {
   std::uint16_t global_prefetch_ = 0;
   std::uint64_t last_delivery_tag_ = 0;
   Unacknowledged unacknowledged_;
+  std::deque<HeldUp> held_up_;  ///< empty unless the prefetch is used up
 
   broker::PublishSeq last_publish_;
   bool has_published_ = false;

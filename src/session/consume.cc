@@ -28,13 +28,17 @@ Verdict Channel::handle(const BasicQos& qos) {
   if (qos.prefetch_size != 0)
     return refuse(ReplyCode::not_implemented,
                   fmt::format("prefetch_size!=0 ({})", qos.prefetch_size));
+  const bool had_global = global_prefetch_ != 0;
+  // A limit for consumers lifts the channel's, but not the other way round.
   if (qos.global) {
     global_prefetch_ = qos.prefetch_count;
-    gateway().limit_unacknowledged(id_, global_prefetch_);
   } else {
     prefetch_ = qos.prefetch_count;
+    global_prefetch_ = 0;
   }
+  if (qos.global || had_global) gateway().limit_unacknowledged(id_, global_prefetch_);
   send(BasicQosOk{});
+  deliver_held_up();
   return {};
 }
 
@@ -78,6 +82,7 @@ std::string Channel::subscribe(const BasicConsume& consume, const catalog::Queue
   consumer.queue = queue.id;
   consumer.no_wait = consume.no_wait;
   consumer.no_ack = consume.no_ack;
+  consumer.is_for_replies = queue.name.name == reply_queue_;
   consumer.credit = subscription.credit;
   consumer.grant_at = consumer.credit / 2;
   const broker::RequestId request =
@@ -151,7 +156,9 @@ void Channel::on_got(broker::RequestId request,
   } else {
     const broker::Delivery& got = **delivery;
     const broker::Message& message = got.message;
-    send(BasicGetOk{number_delivery(got, get_no_ack_), got.redelivered,
+    const std::uint64_t tag = ++last_delivery_tag_;
+    if (!get_no_ack_) unacknowledged_.add({tag, got.queue, got.lease, got.index});
+    send(BasicGetOk{tag, got.redelivered,
                     std::string(message.exchange()), std::string(message.routing_key()),
                     static_cast<std::uint32_t>(remaining)});
     send_content(BasicGetOk::ids, message);
@@ -159,10 +166,12 @@ void Channel::on_got(broker::RequestId request,
   drain_inbox();
 }
 
-/// Every delivery takes a tag; only those that are to be acknowledged are remembered.
-std::uint64_t Channel::number_delivery(const broker::Delivery& delivery, bool no_ack) {
+/// Every delivery takes a tag, but for answers to questions; only those that are to be acknowledged
+/// are remembered.
+std::uint64_t Channel::next_tag(const Consumer& consumer, const broker::Delivery& delivery) {
+  if (consumer.is_for_replies) return last_delivery_tag_ + 1;
   const std::uint64_t tag = ++last_delivery_tag_;
-  if (!no_ack) unacknowledged_.add({tag, delivery.queue, delivery.lease, delivery.index});
+  if (!consumer.no_ack) unacknowledged_.add({tag, delivery.queue, delivery.lease, delivery.index, true});
   return tag;
 }
 
@@ -177,17 +186,48 @@ void Channel::on_delivery(std::string_view consumer_tag, const broker::Delivery&
   NamedConsumer* found = find_consumer(consumer_tag);
   if (found == nullptr) {
     gateway().settle(id_, delivery.queue, delivery.lease, {&delivery.index, 1},
-                     broker::Outcome::requeued);
+                     broker::Outcome::returned);
     return;
   }
-  Consumer& consumer = found->second;
-  become_active(found->first, consumer);
+  if (is_prefetch_used_up() && !found->second.no_ack)
+    held_up_.push_back({std::string(consumer_tag), delivery});
+  else
+    deliver(*found, delivery);
+}
+
+void Channel::deliver(NamedConsumer& to, const broker::Delivery& delivery) {
+  const std::string& consumer_tag = to.first;
+  Consumer& consumer = to.second;
+  become_active(consumer_tag, consumer);
   const broker::MessageParts parts = delivery.message.parts();
   write_delivery(talk_.output, number_,
-                 {consumer_tag, number_delivery(delivery, consumer.no_ack), delivery.redelivered,
+                 {consumer_tag, next_tag(consumer, delivery), delivery.redelivered,
                   parts.exchange, parts.routing_key},
                  {parts.properties, parts.body, delivery.message.block()}, talk_.frame_max);
   note_delivered(consumer, parts.body.size());
+}
+
+void Channel::deliver_held_up() {
+  while (!held_up_.empty() && !is_prefetch_used_up()) {
+    const HeldUp next = std::move(held_up_.front());
+    held_up_.pop_front();
+    // Whoever ends gives back what is held up for it.
+    if (NamedConsumer* found = find_consumer(next.consumer_tag)) deliver(*found, next.delivery);
+  }
+}
+
+void Channel::forget_consumer(const std::string& consumer_tag) {
+  last_served_ = nullptr;
+  consumers_.erase(consumer_tag);
+  std::erase_if(held_up_, [&](const HeldUp& held) {
+    if (held.consumer_tag != consumer_tag) return false;
+    gateway().settle(id_, held.delivery.queue, held.delivery.lease, {&held.delivery.index, 1},
+                     broker::Outcome::returned);
+    return true;
+  });
+  if (reply_queue_.empty() || consumer_tag != reply_consumer_tag_) return;
+  reply_queue_.clear();
+  reply_consumer_tag_.clear();
 }
 
 void Channel::note_delivered(Consumer& consumer, std::size_t body_bytes) {

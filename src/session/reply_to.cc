@@ -38,12 +38,4 @@ Verdict Channel::consume_replies(const BasicConsume& consume) {
   return {};
 }
 
-void Channel::forget_consumer(const std::string& consumer_tag) {
-  last_served_ = nullptr;
-  consumers_.erase(consumer_tag);
-  if (reply_queue_.empty() || consumer_tag != reply_consumer_tag_) return;
-  reply_queue_.clear();
-  reply_consumer_tag_.clear();
-}
-
 }  // namespace warren::session::amqp091

@@ -53,6 +53,7 @@ Verdict Channel::recover(bool requeue) {
 
 void Channel::settle_all(const std::vector<Unsettled>& deliveries, Outcome outcome) {
   for (const Unsettled& delivery : deliveries) talk_.settlements.add(id_, delivery, outcome);
+  if (!held_up_.empty()) deliver_held_up();
 }
 
 }  // namespace warren::session::amqp091

@@ -7,9 +7,10 @@
 namespace warren::session::amqp091 {
 
 void Unacknowledged::add(const Unsettled& delivery) {
-  ASSERT(slots_.empty() || slots_.back().delivery.tag < delivery.tag);
-  slots_.push_back({delivery, false});
+  ASSERT(slots_.empty() || slots_.back().tag < delivery.tag);
+  slots_.push_back(delivery);
   ++size_;
+  consumed_ += delivery.is_consumed ? 1 : 0;
 }
 
 bool Unacknowledged::take(std::uint64_t tag, bool multiple, std::vector<Unsettled>& out) {
@@ -21,9 +22,10 @@ bool Unacknowledged::take(std::uint64_t tag, bool multiple, std::vector<Unsettle
   }
   for (auto slot = multiple ? front() : std::prev(end); slot != end; ++slot) {
     if (slot->is_taken) continue;
-    out.push_back(slot->delivery);
+    out.push_back(*slot);
     slot->is_taken = true;
     --size_;
+    consumed_ -= slot->is_consumed ? 1 : 0;
   }
   drop_settled();
   return true;
@@ -32,16 +34,16 @@ bool Unacknowledged::take(std::uint64_t tag, bool multiple, std::vector<Unsettle
 /// Tags have gaps only where deliveries need no acknowledgement, so the place is often known.
 Unacknowledged::Slots::iterator Unacknowledged::find(std::uint64_t tag) {
   const auto first = front();
-  if (first == slots_.end() || tag < first->delivery.tag) return slots_.end();
-  const std::uint64_t distance = tag - first->delivery.tag;
+  if (first == slots_.end() || tag < first->tag) return slots_.end();
+  const std::uint64_t distance = tag - first->tag;
   if (distance < static_cast<std::uint64_t>(slots_.end() - first)) {
     const auto guess = first + static_cast<std::ptrdiff_t>(distance);
-    if (guess->delivery.tag == tag) return guess;
+    if (guess->tag == tag) return guess;
   }
   const auto found = std::lower_bound(
       first, slots_.end(), tag,
-      [](const Slot& slot, std::uint64_t wanted) { return slot.delivery.tag < wanted; });
-  return found != slots_.end() && found->delivery.tag == tag ? found : slots_.end();
+      [](const Unsettled& slot, std::uint64_t wanted) { return slot.tag < wanted; });
+  return found != slots_.end() && found->tag == tag ? found : slots_.end();
 }
 
 void Unacknowledged::drop_settled() {
@@ -53,17 +55,20 @@ void Unacknowledged::drop_settled() {
     slots_.clear();
     gone_ = 0;
   } else if (slots_.size() > worth_compacting && size_ * 2 < slots_.size()) {
-    std::erase_if(slots_, [](const Slot& slot) { return slot.is_taken; });
+    std::erase_if(slots_, [](const Unsettled& slot) { return slot.is_taken; });
     gone_ = 0;
   }
 }
 
 void Unacknowledged::put_back(std::vector<Unsettled> deliveries) {
-  std::erase_if(slots_, [](const Slot& slot) { return slot.is_taken; });
+  std::erase_if(slots_, [](const Unsettled& slot) { return slot.is_taken; });
   gone_ = 0;
-  for (const Unsettled& delivery : deliveries) slots_.push_back({delivery, false});
-  std::sort(slots_.begin(), slots_.end(), [](const Slot& left, const Slot& right) {
-    return left.delivery.tag < right.delivery.tag;
+  for (const Unsettled& delivery : deliveries) {
+    slots_.push_back(delivery);
+    consumed_ += delivery.is_consumed ? 1 : 0;
+  }
+  std::sort(slots_.begin(), slots_.end(), [](const Unsettled& left, const Unsettled& right) {
+    return left.tag < right.tag;
   });
   size_ = slots_.size();
 }

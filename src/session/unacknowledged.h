@@ -15,6 +15,8 @@ struct Unsettled {
   catalog::QueueId queue;
   broker::Lease lease;
   broker::MessageIndex index;
+  bool is_consumed = false;  ///< by a consumer, not fetched
+  bool is_taken = false;     ///< Unacknowledged's own: no delivery any more
 };
 
 /// The unacknowledged deliveries of one channel by delivery tag.
@@ -29,15 +31,13 @@ class Unacknowledged {
   void put_back(std::vector<Unsettled> deliveries);
 
   std::uint64_t size() const { return size_; }
+  /// Those that consumers got.
+  std::uint64_t consumed() const { return consumed_; }
 
  private:
   /// In order of tags. Those taken out of the middle stay until they are more than half; there
   /// are none at the front.
-  struct Slot {
-    Unsettled delivery;
-    bool is_taken = false;
-  };
-  using Slots = std::vector<Slot>;
+  using Slots = std::vector<Unsettled>;
 
   Slots::iterator front() { return slots_.begin() + static_cast<std::ptrdiff_t>(gone_); }
   Slots::iterator find(std::uint64_t tag);
@@ -46,6 +46,7 @@ class Unacknowledged {
   Slots slots_;
   std::size_t gone_ = 0;  ///< slots at the front that are of no use any more
   std::uint64_t size_ = 0;
+  std::uint64_t consumed_ = 0;
 };
 
 }  // namespace warren::session::amqp091

@@ -13,7 +13,7 @@ using session::amqp091::Unsettled;
 namespace {
 
 Unsettled delivery(std::uint64_t tag) {
-  return {tag, {1}, {1}, {tag}};
+  return {.tag = tag, .queue = {1}, .lease = {1}, .index = {tag}};
 }
 
 std::vector<std::uint64_t> take(Unacknowledged& deliveries, std::uint64_t tag, bool multiple) {
