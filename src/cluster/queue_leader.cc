@@ -156,8 +156,8 @@ void QueueLeader::handle(const ToQueue& to, const SubscribeTo& subscribe) {
 
 void QueueLeader::handle(const ToQueue& to, const UnsubscribeFrom& unsubscribe) {
   replica_.queue().unsubscribe(to.channel, unsubscribe.consumer_tag);
-  reply(to, unsubscribe.request, broker::Reply{});
-  delete_if_unused();
+  // The end of the queue, where its channel's node learns of it, is the answer.
+  if (!delete_if_unused()) reply(to, unsubscribe.request, broker::Reply{});
 }
 
 void QueueLeader::handle(const ToQueue& to, const GrantTo& grant) {
@@ -225,13 +225,15 @@ void QueueLeader::handle(const ToQueue& to, const DeleteFrom& remove) {
 
 void QueueLeader::handle(const ToQueue& to, const Detach&) { detach(to.channel); }
 
-void QueueLeader::delete_if_unused() {
+/// Whether the queue is about to go. If that fails, whoever waits for it finds out in time.
+bool QueueLeader::delete_if_unused() {
   const catalog::Queue* queue = record();
-  if (is_deleting_ || !queue || !queue->auto_delete || !replica_.queue().had_consumers() ||
+  if (!queue || !queue->auto_delete || !replica_.queue().had_consumers() ||
       replica_.queue().counts().consumers > 0)
-    return;
-  is_deleting_ = true;
-  context_.propose(catalog::DeleteQueue{replica_.id()}, [](auto) {});
+    return false;
+  if (!deleting_ || deleting_->is_answered)
+    deleting_ = propose(catalog::DeleteQueue{replica_.id()});
+  return true;
 }
 
 void QueueLeader::on_link_down(const NodeName& node) {

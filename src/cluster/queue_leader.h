@@ -106,7 +106,7 @@ class QueueLeader {
   void settle_for_good(std::vector<MessageIndex> gone);
   void reply(const ToQueue& to, RequestId request, base::Result<broker::Reply> result);
   void tell(ChannelId channel, Lease lease, QueueEvent event);
-  void delete_if_unused();
+  bool delete_if_unused();
 
   const catalog::Queue* record() const;
   bool is_in_sync(const NodeName& node) const;
@@ -141,7 +141,7 @@ class QueueLeader {
   std::multimap<MessageIndex, PendingSync> syncs_;
   std::optional<DeadLetterRule> rule_;
   std::unique_ptr<DeadLetters> dead_letters_;  ///< made when the first message has died
-  bool is_deleting_ = false;
+  std::shared_ptr<Proposal> deleting_;
   std::shared_ptr<Proposal> yielding_;
 };
 

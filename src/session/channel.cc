@@ -256,11 +256,34 @@ Verdict Channel::handle(const ChannelFlow& flow) {
 }
 
 Verdict Channel::handle(const ChannelClose&) {
-  flush();
-  release();
-  state_ = State::closed;
-  send(ChannelCloseOk{});
-  return {};
+  return leave_queues([this]() -> Verdict {
+    flush();
+    release();
+    state_ = State::closed;
+    send(ChannelCloseOk{});
+    return {};
+  });
+}
+
+void Channel::leave() {
+  if (state_ == State::open) finish(leave_queues([] { return Verdict{}; }));
+}
+
+/// A queue that goes with its last consumer is gone before the client is told that the consumer is;
+/// other queues need not be waited for.
+Verdict Channel::leave_queues(const std::function<Verdict()>& then) {
+  for (auto& [tag, consumer] : consumers_) {
+    const catalog::Queue* queue = catalog().find_queue(consumer.queue);
+    if (queue == nullptr || !queue->auto_delete) continue;
+    consumer.stage = Consumer::Stage::cancelling;
+    const broker::RequestId request = ask([this, then, ended = tag](Answer) -> Verdict {
+      forget_consumer(ended);
+      return leave_queues(then);
+    });
+    gateway().unsubscribe(id_, request, tag);
+    return {};
+  }
+  return then();
 }
 
 Verdict Channel::handle(const AccessRequest&) {

@@ -54,6 +54,8 @@ class Channel final : public broker::ChannelEvents {
   /// Gives consumers the credit that they used up.
   void grant_credit();
 
+  /// Ends the consumers with which queues go. Whoever has some is not idle until those are gone.
+  void leave();
   /// No method of the client waits, so the channel may be ended without loss.
   bool is_idle() const { return state_ != State::open || (!is_busy() && inbox_.empty()); }
   /// Both sides have closed; the number may be used again.
@@ -218,6 +220,7 @@ class Channel final : public broker::ChannelEvents {
   }
   void deliver_held_up();
   void forget_consumer(const std::string& consumer_tag);
+  Verdict leave_queues(const std::function<Verdict()>& then);
   void note_delivered(Consumer& consumer, std::size_t body_bytes);
   std::uint32_t credit_window(const Consumer& consumer) const;
 

@@ -53,10 +53,12 @@ void Connection::close_channels() {
   exclusive_queues_.delete_all();
 }
 
-/// After the client's close: first the channels finish what waits in them, then the exclusive
-/// queues go, then the client is told.
+/// After the client's close: first the channels finish what waits in them, then the queues go that
+/// go with them, then the client is told.
 void Connection::continue_closing() {
   if (state_ == State::draining && are_channels_idle()) {
+    for (auto& [number, channel] : channels_) channel->leave();
+    if (!are_channels_idle()) return;
     close_channels();
     state_ = State::clearing;
   }
