@@ -24,6 +24,7 @@ session::amqp091::Limits limits_of(const Configuration& configuration) {
   limits.connection_max = configuration.listeners.connection_max;
   limits.max_message_size = configuration.max_message_size;
   limits.handshake_timeout = std::chrono::milliseconds(configuration.handshake_timeout_ms);
+  limits.consumer_timeout = std::chrono::milliseconds(configuration.consumer_timeout_ms);
   return limits;
 }
 

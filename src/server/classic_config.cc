@@ -120,6 +120,13 @@ base::Result<> apply_rabbit(const std::string& key, const Term& value,
   } else if (key == "handshake_timeout") {
     TRY_ASSIGN(auto ms, number(key, value, 86400000));
     configuration.handshake_timeout_ms = static_cast<std::uint32_t>(ms);
+  } else if (key == "consumer_timeout") {
+    const bool is_off = value.text() && *value.text() == "undefined";
+    configuration.consumer_timeout_ms = 0;
+    if (!is_off) {
+      TRY_ASSIGN(auto ms, number(key, value, most_consumer_timeout_ms));
+      configuration.consumer_timeout_ms = static_cast<std::uint64_t>(ms);
+    }
   } else if (key == "disk_free_limit" && value.as<std::int64_t>()) {
     TRY_ASSIGN(configuration.disk_free_limit, number(key, value, INT64_MAX));
   } else if (key == "mnesia_table_loading_retry_timeout" || key == "mnesia_table_loading_timeout") {

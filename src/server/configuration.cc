@@ -102,6 +102,7 @@ const std::map<std::string_view, Setter>& setters() {
   static const std::map<std::string_view, Setter> table = {
       {"channel_max", set_channel_max},
       {"cluster_name", set_text<&C::cluster_name>},
+      {"consumer_timeout", set_number<&C::consumer_timeout_ms, 1, most_consumer_timeout_ms>},
       {"default_pass", set_text<&C::default_pass>},
       {"default_user", set_text<&C::default_user>},
       {"default_vhost", set_text<&C::default_vhost>},
@@ -150,7 +151,7 @@ constexpr std::string_view unused[] = {
     "cluster_queue_limit",
     "cluster_tags.",
     "collect_statistics",
-    "consumer_",
+    "consumer_max_per_channel",
     "credential_validator.",
     "default_limits.",
     "default_permissions.",

@@ -57,6 +57,8 @@ struct ListenerConfig {
 /// Whom a certificate names under that rule; empty: nobody.
 std::string certificate_user(const net::Certificate& certificate, const CertificateLogin& rule);
 
+inline constexpr std::uint64_t most_consumer_timeout_ms = 1'000'000'000'000'000;
+
 /// What rabbitmq.conf, rabbitmq.config and start arguments say. Later sources win.
 struct Configuration {
   /// Empty optional: the default port on all addresses. An empty list: none.
@@ -71,6 +73,7 @@ struct Configuration {
   std::uint32_t frame_max = 131072;
   std::uint64_t max_message_size = 134217728;
   std::uint32_t handshake_timeout_ms = 10000;
+  std::uint64_t consumer_timeout_ms = 1800000;  ///< zero: none
   std::uint32_t wait_for_members_ms = 30000;
 
   std::string default_user = "guest";

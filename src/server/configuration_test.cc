@@ -35,6 +35,7 @@ TEST_CASE("rabbitmq.conf sets what it names and leaves the rest") {
       "management.tcp.ip = 127.0.0.1\n"
       "heartbeat = 10\n"
       "channel_max = 100\n"
+      "consumer_timeout = 60000\n"
       "log.file.level = debug\n"
       "default_user = 'bunny'\n"
       "vm_memory_high_watermark.relative = 0.6\n"
@@ -46,6 +47,7 @@ TEST_CASE("rabbitmq.conf sets what it names and leaves the rest") {
   CHECK(configuration.management == ListenAddress{"127.0.0.1", 15673});
   CHECK(configuration.heartbeat_s == 10);
   CHECK(configuration.channel_max == 100);
+  CHECK(configuration.consumer_timeout_ms == 60000);
   CHECK(configuration.log_level == base::LogLevel::debug);
   CHECK(configuration.default_user == "bunny");
   CHECK(configuration.default_pass == "guest");

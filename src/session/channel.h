@@ -21,6 +21,7 @@
 #include "session/confirm.h"
 #include "session/content.h"
 #include "session/conversation.h"
+#include "session/delivery_ages.h"
 #include "session/errors.h"
 #include "session/info.h"
 #include "session/route_cache.h"
@@ -56,6 +57,9 @@ class Channel final : public broker::ChannelEvents {
 
   /// Ends the consumers with which queues go. Whoever has some is not idle until those are gone.
   void leave();
+  /// Closes the channel if its client has kept a delivery for too long. To be called every now and
+  /// then, as long as it says that there is something to watch.
+  bool check_timeout(base::Time now);
   /// No method of the client waits, so the channel may be ended without loss.
   bool is_idle() const { return state_ != State::open || (!is_busy() && inbox_.empty()); }
   /// Both sides have closed; the number may be used again.
@@ -110,8 +114,7 @@ class Channel final : public broker::ChannelEvents {
     std::size_t average_bytes = 0;  ///< of the bodies lately
   };
 
-  /// A delivery that came although the channel's prefetch is used up: its queue does not know of
-  /// the channel's other queues.
+  /// A delivery beyond the channel's prefetch: its queue does not know of the other queues.
   struct HeldUp {
     std::string consumer_tag;
     broker::Delivery delivery;
@@ -219,6 +222,7 @@ class Channel final : public broker::ChannelEvents {
     return global_prefetch_ != 0 && unacknowledged_.consumed() >= global_prefetch_;
   }
   void deliver_held_up();
+  void watch(const Unsettled& delivery);
   void forget_consumer(const std::string& consumer_tag);
   Verdict leave_queues(const std::function<Verdict()>& then);
   void note_delivered(Consumer& consumer, std::size_t body_bytes);
@@ -277,6 +281,7 @@ class Channel final : public broker::ChannelEvents {
   std::uint16_t global_prefetch_ = 0;
   std::uint64_t last_delivery_tag_ = 0;
   Unacknowledged unacknowledged_;
+  DeliveryAges ages_;
   std::deque<HeldUp> held_up_;  ///< empty unless the prefetch is used up
 
   broker::PublishSeq last_publish_;

@@ -42,7 +42,7 @@ void Connection::reset() {
   close_channels();
   state_ = State::gone;
   state_deadline_ = stall_deadline_ = base::never;
-  next_send_check_ = next_receive_check_ = base::never;
+  next_send_check_ = next_receive_check_ = next_timeout_check_ = base::never;
   close_style_ = CloseStyle::reset;
 }
 

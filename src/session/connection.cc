@@ -142,6 +142,9 @@ void Connection::open_channel(const Frame& frame) {
     return fail({ReplyCode::command_invalid, "unimplemented method", ids, true});
   if (ids != ChannelOpen::ids)
     return fail({ReplyCode::channel_error, "expected 'channel.open'", ids, false});
+  // Some may have closed by themselves since.
+  if (channels_.size() >= info_.channel_max)
+    std::erase_if(channels_, [](const auto& entry) { return entry.second->is_closed(); });
   if (channels_.size() >= info_.channel_max)
     return fail({ReplyCode::not_allowed,
                  fmt::format("number of channels opened ({}) has reached the negotiated "
@@ -183,6 +186,7 @@ void Connection::flush_turn() {
       found->second->flush();
   talk_.confirming.clear();
   if (talk_.failure) fail(*std::exchange(talk_.failure, std::nullopt));
+  watch_deliveries();
   continue_closing();
   if (talk_.output.empty()) return;
   info_.send_oct += talk_.output.size();
@@ -225,11 +229,27 @@ void Connection::tick(base::Time now) {
     reset();
   }
   check_heartbeat();
+  if (now >= next_timeout_check_) check_timeouts();
 }
 
 base::Time Connection::deadline() const {
   return std::min({state_deadline_, next_send_check_, next_receive_check_, stall_deadline_,
-                   exclusive_queues_.deadline()});
+                   next_timeout_check_, exclusive_queues_.deadline()});
+}
+
+/// Sees to it that somebody looks after what was delivered.
+void Connection::watch_deliveries() {
+  const base::Duration timeout = talk_.environment.limits.consumer_timeout;
+  if (!std::exchange(talk_.has_unsettled, false) || next_timeout_check_ != base::never) return;
+  if (timeout == base::Duration{} || state_ != State::running) return;
+  next_timeout_check_ = now_ + std::max<base::Duration>(timeout / 30, std::chrono::seconds(1));
+}
+
+void Connection::check_timeouts() {
+  next_timeout_check_ = base::never;
+  for (auto& [number, channel] : channels_)
+    if (channel->check_timeout(now_)) talk_.has_unsettled = true;
+  watch_deliveries();
 }
 
 /// We send at the first half interval, and when one went by in silence; the peer is given up after

@@ -124,6 +124,8 @@ class Connection {
   void continue_closing();
   void go_silent();
   void reset();
+  void check_timeouts();
+  void watch_deliveries();
   void check_heartbeat();
   void note_progress();
   bool has_missed_heartbeats();
@@ -140,6 +142,7 @@ class Connection {
   base::Time state_deadline_ = base::never;
   base::Time next_send_check_ = base::never;
   base::Time next_receive_check_ = base::never;
+  base::Time next_timeout_check_ = base::never;  ///< of deliveries that are to be settled
   std::optional<std::uint64_t> sent_at_check_;
   std::uint64_t received_at_check_ = 0;
   bool missed_one_check_ = false;

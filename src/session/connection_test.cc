@@ -104,6 +104,36 @@ TEST_CASE("bodies are cut to the frame size that was agreed") {
               "has reached the negotiated channel_max (1)\" class=0 method=0"});
 }
 
+TEST_CASE("a delivery that is kept for too long costs its channel") {
+  Stage stage;
+  stage.arrive("a");
+  stage.send(codec::amqp091::protocol_header);
+  stage.send_line("0 connection.start-ok mechanism=PLAIN response=\"\\0guest\\0guest\"");
+  stage.send_line("0 connection.tune-ok channel_max=9 frame_max=4096");
+  stage.send_line("0 connection.open virtual_host=/");
+  stage.send_line("3 channel.open");
+  stage.send_line("3 queue.declare queue=q");
+  stage.send_line("3 publish \"\" q one");
+  stage.send_line("3 publish \"\" q two");
+  stage.send_line("3 basic.qos count=1");
+  stage.send_line("3 basic.consume queue=q tag=t");
+  stage.turn();
+  stage.wait(std::chrono::minutes(29));
+  CHECK(say(stage, "3 basic.ack tag=1").back() == "3 body two");
+  stage.wait(std::chrono::minutes(29));
+  CHECK(stage.turn().empty());
+  stage.wait(std::chrono::minutes(3));
+  const Lines lines = stage.turn();
+  REQUIRE(lines.size() == 1);
+  CHECK(lines[0].ends_with(
+      "3 channel.close code=406 text=\"PRECONDITION_FAILED - delivery acknowledgement on channel 3 "
+      "timed out. Timeout value used: 1800000 ms. This timeout value can be configured, see "
+      "consumers doc guide to learn more\" class=0 method=0"));
+  say(stage, "3 channel.close-ok");
+  say(stage, "3 channel.open");
+  CHECK(say(stage, "3 basic.get queue=q")[0].starts_with("3 basic.get-ok tag=1 redelivered"));
+}
+
 TEST_CASE("a queue that another channel declares first is compared") {
   auto stage = stage_with_queue();
   const auto race = [&](bool durable, std::string_view name) {

@@ -157,7 +157,7 @@ void Channel::on_got(broker::RequestId request,
     const broker::Delivery& got = **delivery;
     const broker::Message& message = got.message;
     const std::uint64_t tag = ++last_delivery_tag_;
-    if (!get_no_ack_) unacknowledged_.add({tag, got.queue, got.lease, got.index});
+    if (!get_no_ack_) watch({tag, got.queue, got.lease, got.index});
     send(BasicGetOk{tag, got.redelivered,
                     std::string(message.exchange()), std::string(message.routing_key()),
                     static_cast<std::uint32_t>(remaining)});
@@ -171,7 +171,7 @@ void Channel::on_got(broker::RequestId request,
 std::uint64_t Channel::next_tag(const Consumer& consumer, const broker::Delivery& delivery) {
   if (consumer.is_for_replies) return last_delivery_tag_ + 1;
   const std::uint64_t tag = ++last_delivery_tag_;
-  if (!consumer.no_ack) unacknowledged_.add({tag, delivery.queue, delivery.lease, delivery.index, true});
+  if (!consumer.no_ack) watch({tag, delivery.queue, delivery.lease, delivery.index, true});
   return tag;
 }
 

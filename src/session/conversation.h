@@ -52,6 +52,8 @@ struct Conversation {
   /// credit; perhaps with some that have closed since.
   std::vector<std::uint16_t> confirming;
   std::vector<std::uint16_t> granting;
+  /// Something was delivered that has to be settled in time.
+  bool has_unsettled = false;
   /// Some method waits for the output to drain.
   bool has_stalled = false;
 

@@ -32,6 +32,9 @@ struct Limits {
   /// How long output may wait for a client that takes none of it. Clients that work through
   /// what they have before they read on are slow in a good cause.
   base::Duration stall_timeout = std::chrono::minutes(30);
+  /// How long a client may keep a delivery that it has to settle; zero: for ever. It is found out
+  /// up to a thirtieth later, or a second.
+  base::Duration consumer_timeout = std::chrono::minutes(30);
   /// Methods of channels that wait for an answer; more stop the reading.
   std::size_t inbox_bytes = 1024 * 1024;
   /// Output that waits for the socket; more holds up deliveries and

@@ -33,6 +33,8 @@ class Unacknowledged {
   std::uint64_t size() const { return size_; }
   /// Those that consumers got.
   std::uint64_t consumed() const { return consumed_; }
+  /// The tag of the oldest; zero when there is none.
+  std::uint64_t oldest() const { return size_ == 0 ? 0 : slots_[gone_].tag; }
 
  private:
   /// In order of tags. Those taken out of the middle stay until they are more than half; there
