@@ -14,6 +14,16 @@ namespace warren::session::amqp091 {
 using namespace codec::amqp091;
 using broker::ResourceKind;
 
+namespace {
+
+/// The answer to a question: as RabbitMQ counts it is never routed, although it arrives.
+bool is_answer(const broker::Message& message) {
+  return message.exchange().empty() && message.routing_key().starts_with(direct_reply_to) &&
+         message.routing_key().size() > direct_reply_to.size();
+}
+
+}  // namespace
+
 Verdict Channel::handle(const ConfirmSelect& select) {
   if (transaction_)
     return refuse(ReplyCode::precondition_failed, "cannot switch from tx to confirm mode");
@@ -126,7 +136,8 @@ Verdict Channel::hold(OutgoingPublish publish, std::span<const catalog::QueueId>
 
 /// The return of an unroutable message goes out before its confirm can.
 void Channel::send_out(const OutgoingPublish& publish, std::span<const catalog::QueueId> queues) {
-  if (queues.empty() && publish.mandatory) send_return(publish.message);
+  if (publish.mandatory && (queues.empty() || is_answer(publish.message)))
+    send_return(publish.message);
   const bool is_awaited = committing_ || confirms_.is_selected();
   if (queues.empty() && !is_awaited) return;
   if (committing_) ++committing_->unconfirmed;
