@@ -7,7 +7,8 @@
 namespace warren::net {
 namespace {
 
-constexpr std::size_t read_buffer_bytes = 64 * 1024;
+/// Several large bodies: what a turn and its system calls cost is shared by them.
+constexpr std::size_t read_buffer_bytes = 256 * 1024;
 /// Callbacks per turn; more than that wait for the next one, so that output gets its chance.
 constexpr int max_callbacks = 4096;
 

@@ -55,10 +55,19 @@ void TcpStream::Impl::on_turn_end() {
   if (!output_.empty() && !has_write_wait_) write();
   if (state_ == State::closing && output_.empty() && !is_lingering_) return finish_closing();
   if (state_ != State::open || !events_ || !reading_) return;
-  if (!given_back_.empty())
-    asio::post(shard_.io, [self = shared_from_this()] { self->on_readable(); });
-  else if (!has_read_wait_)
+  if (has_read_wait_) return;
+  if (!given_back_.empty() || has_more_)
+    read_next_turn();
+  else
     wait_readable();
+}
+
+void TcpStream::Impl::read_next_turn() {
+  has_read_wait_ = true;
+  asio::post(shard_.io, [self = shared_from_this()] {
+    self->has_read_wait_ = false;
+    self->on_readable();
+  });
 }
 
 void TcpStream::Impl::wait_readable() {
@@ -78,6 +87,7 @@ void TcpStream::Impl::on_readable() {
   }
   auto& buffer = shard_.buffer;
   ssize_t size = ::recv(socket_.native_handle(), buffer.data(), buffer.size(), 0);
+  has_more_ = size == static_cast<ssize_t>(buffer.size());
   if (size == 0) return fail("the peer closed the connection");
   if (size < 0) {
     if (errno != EAGAIN && errno != EINTR) return fail(std::strerror(errno));

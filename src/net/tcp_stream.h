@@ -22,7 +22,7 @@ struct Endpoint {
 class StreamEvents {
  public:
   virtual ~StreamEvents() = default;
-  /// At most 64 KiB; `bytes` is valid during the call.
+  /// At most 256 KiB; `bytes` is valid during the call.
   virtual void on_bytes(base::ByteView bytes) = 0;
   /// The handshake of TLS is over; plaintext follows.
   virtual void on_secured() {}

@@ -40,6 +40,7 @@ class TcpStream::Impl final : public TurnTask, public std::enable_shared_from_th
 
   void request_turn_end();
   void wait_readable();
+  void read_next_turn();
   void on_readable();
   void deliver(base::ByteView bytes);
   void decrypt(base::ByteView bytes);
@@ -66,6 +67,7 @@ class TcpStream::Impl final : public TurnTask, public std::enable_shared_from_th
   bool is_lingering_ = false;  ///< closing, and all was sent
   bool reading_ = true;
   bool has_read_wait_ = false;
+  bool has_more_ = false;  ///< the last read took all that the buffer holds
   bool has_write_wait_ = false;
   bool has_turn_end_ = false;
   bool was_blocked_ = false;
