@@ -15,6 +15,7 @@
 #include "perf/interrupt.h"
 #include "perf/process_use.h"
 #include "perf/socket.h"
+#include "perf/topology.h"
 
 namespace warren::perf {
 
@@ -140,34 +141,10 @@ Encode binding_encoder(const Options& options) {
   };
 }
 
-/// The exchange and the queues between which bindings come and go.
-Result<> make_ends(Client& client, const Options& options) {
-  amqp::Bytes out;
-  amqp::ExchangeDeclare declare;
-  declare.exchange = options.exchange;
-  declare.type = options.has_exchange() ? options.exchange_type : "direct";
-  declare.durable = options.durable;
-  TRY(client.call(channel, declare));
-  for (unsigned i = 0; i < options.queues; ++i) {
-    amqp::QueueDeclare queue;
-    queue.queue = options.queue_name(i);
-    queue.durable = options.durable;
-    queue.arguments = options.queue_arguments;
-    TRY(client.call(channel, queue));
-  }
-  return {};
-}
-
-Result<> remove_ends(Client& client, const Options& options) {
-  amqp::ExchangeDelete remove;
-  remove.exchange = options.exchange;
-  TRY(client.call(channel, remove));
-  for (unsigned i = 0; i < options.queues; ++i) {
-    amqp::QueueDelete queue;
-    queue.queue = options.queue_name(i);
-    TRY(client.call(channel, queue));
-  }
-  return {};
+/// Bindings come and go between queues and an exchange, so there is one.
+Options with_exchange(Options options) {
+  if (!options.has_exchange()) options.exchange_type = "direct";
+  return options;
 }
 
 void add_timing(Report& report, std::string_view name, const Timing& timing) {
@@ -195,7 +172,7 @@ Result<Report> churn_by(const Options& options, const Recipe& recipe) {
   TRY_ASSIGN(auto client, Client::connect(options.uris.front()));
   TRY(client.open_channel(channel));
   const bool has_ends = options.churn == ChurnKind::binding;
-  if (has_ends && !options.delete_only) TRY(make_ends(client, options));
+  if (has_ends && !options.delete_only) TRY(declare_ends(client, with_exchange(options)));
   Timing created;
   Timing removed;
   watch.begin();
@@ -210,7 +187,7 @@ Result<Report> churn_by(const Options& options, const Recipe& recipe) {
     Progress progress(options, "removed");
     const std::uint64_t count = options.delete_only ? options.count : created.done;
     TRY(time_requests(client, 0, count, options.pipeline, recipe.remove, removed, progress));
-    if (has_ends) TRY(remove_ends(client, options));
+    if (has_ends) TRY(delete_topology(client, with_exchange(options)));
   }
   watch.sample();
   TRY(client.close());

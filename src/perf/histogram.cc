@@ -5,12 +5,6 @@
 
 namespace warren::perf {
 
-void Histogram::merge(const Histogram& other) {
-  for (std::size_t i = 0; i < bucket_count; ++i) buckets_[i] += other.buckets_[i];
-  count_ += other.count_;
-  highest_ = std::max(highest_, other.highest_);
-}
-
 void Histogram::clear() {
   std::ranges::fill(buckets_, 0);
   count_ = 0;

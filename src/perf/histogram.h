@@ -17,7 +17,6 @@ class Histogram {
     count_ += times;
     if (nanoseconds > highest_) highest_ = nanoseconds;
   }
-  void merge(const Histogram& other);
   void clear();
 
   std::uint64_t count() const { return count_; }

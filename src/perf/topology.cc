@@ -45,7 +45,7 @@ Result<> declare_bindings(Client& client, const Options& options) {
 
 }  // namespace
 
-Result<> declare_topology(Client& client, const Options& options) {
+Result<> declare_ends(Client& client, const Options& options) {
   for (unsigned i = 0; i < options.queues; ++i) {
     amqp::QueueDeclare declare;
     declare.queue = options.queue_name(i);
@@ -59,6 +59,12 @@ Result<> declare_topology(Client& client, const Options& options) {
   declare.type = options.exchange_type;
   declare.durable = options.durable;
   TRY(client.call(channel, declare));
+  return {};
+}
+
+Result<> declare_topology(Client& client, const Options& options) {
+  TRY(declare_ends(client, options));
+  if (!options.has_exchange()) return {};
   return declare_bindings(client, options);
 }
 

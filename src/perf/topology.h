@@ -10,9 +10,11 @@
 
 namespace warren::perf {
 
-/// Declares queues, exchange and bindings of a load over a channel that is open.
+/// Declares queues and exchange of a load over a channel that is open.
+base::Result<> declare_ends(Client& client, const Options& options);
+/// The same and the bindings between them.
 base::Result<> declare_topology(Client& client, const Options& options);
-/// Deletes them.
+/// Deletes all of it.
 base::Result<> delete_topology(Client& client, const Options& options);
 
 /// The queues that fall to one of `sharers`: each queue has somebody, everybody has a queue.
