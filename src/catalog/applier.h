@@ -37,6 +37,8 @@ class Applier {
 
   Result operator()(const SetPolicy& command);
   Result operator()(const ClearPolicy& command);
+  Result operator()(const SetOperatorPolicy& command);
+  Result operator()(const ClearOperatorPolicy& command);
   Result operator()(const SetGlobalParameter& command);
 
   Result operator()(const AddNode& command);
@@ -75,10 +77,16 @@ class Applier {
   // policies
   /// The policy that applies to that name, or empty.
   std::string matching_policy(const ResourceName& name, AppliesTo kind) const;
+  std::string matching_policy(const Catalog::Policies& policies, const ResourceName& name,
+                              AppliesTo kind) const;
+  std::string matching_operator_policy(const ResourceName& queue) const;
+  Result set_policy(Catalog::Policies& policies, Policy policy);
+  Result clear_policy(Catalog::Policies& policies, const ResourceName& name);
   /// Finds the policies of the vhost's queues and exchanges anew, and with them their replicas.
-  void reassign_policies(const ResourceName& changed_policy);
+  void reassign_policies(PolicyKind kind, const ResourceName& changed_policy);
+  template <typename Visit>
+  void for_each_queue_in(const std::string& vhost, Visit visit);
   void reassign_policy(Exchange& exchange, const ResourceName& changed_policy);
-  const PolicyDefinition* definition_of(const Queue& queue) const;
 
   // nodes and placement
   base::Result<Node*> node(const NodeName& name);

@@ -36,7 +36,7 @@ auto fields_of(Is<Binding> auto& r) {
 auto fields_of(Is<ExclusiveOwner> auto& r) { return std::tie(r.connection, r.node); }
 auto fields_of(Is<Queue> auto& r) {
   return std::tie(r.id, r.name, r.durable, r.auto_delete, r.exclusive_owner, r.arguments, r.policy,
-                  r.leader, r.epoch, r.replicas, r.in_sync, r.placement_version);
+                  r.operator_policy, r.leader, r.epoch, r.replicas, r.in_sync, r.placement_version);
 }
 auto fields_of(Is<Policy> auto& r) {
   return std::tie(r.name, r.pattern, r.definition, r.priority, r.applies_to);

@@ -12,6 +12,12 @@ auto find_in(const Map& map, const Key& key) -> const typename Map::mapped_type*
   return entry == map.end() ? nullptr : &entry->second;
 }
 
+template <typename Compiled>
+const PolicyDefinition* definition_in(const Compiled& compiled, const ResourceName& name) {
+  const auto* found = find_in(compiled, name);
+  return found == nullptr ? nullptr : &(*found)->definition;
+}
+
 }  // namespace
 
 Catalog::Catalog() = default;
@@ -54,12 +60,29 @@ const Queue* Catalog::find_queue(const ResourceName& name) const {
 const Queue* Catalog::find_queue(QueueId id) const { return find_in(queues_, id); }
 
 const Policy* Catalog::find_policy(const ResourceName& name) const {
-  return find_in(policies_, name);
+  return find_in(policies_.records, name);
 }
 
 const PolicyDefinition* Catalog::find_policy_definition(const ResourceName& name) const {
-  const auto* compiled = find_in(compiled_policies_, name);
-  return compiled == nullptr ? nullptr : &(*compiled)->definition;
+  return definition_in(policies_.compiled, name);
+}
+
+const Policy* Catalog::find_operator_policy(const ResourceName& name) const {
+  return find_in(operator_policies_.records, name);
+}
+
+const PolicyDefinition* Catalog::find_operator_definition(const ResourceName& name) const {
+  return definition_in(operator_policies_.compiled, name);
+}
+
+const PolicyDefinition* Catalog::policy_of(const Queue& queue) const {
+  if (queue.policy.empty()) return nullptr;
+  return find_policy_definition({queue.name.vhost, queue.policy});
+}
+
+const PolicyDefinition* Catalog::operator_policy_of(const Queue& queue) const {
+  if (queue.operator_policy.empty()) return nullptr;
+  return find_operator_definition({queue.name.vhost, queue.operator_policy});
 }
 
 const Node* Catalog::find_node(std::string_view name) const { return find_in(nodes_, name); }

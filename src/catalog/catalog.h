@@ -67,6 +67,12 @@ class Catalog {
   const Policy* find_policy(const ResourceName& name) const;
   /// What the policy of that name says, ready to use.
   const PolicyDefinition* find_policy_definition(const ResourceName& name) const;
+  /// The same of operators' policies.
+  const Policy* find_operator_policy(const ResourceName& name) const;
+  const PolicyDefinition* find_operator_definition(const ResourceName& name) const;
+  /// What the policies that apply to the queue say, or null.
+  const PolicyDefinition* policy_of(const Queue& queue) const;
+  const PolicyDefinition* operator_policy_of(const Queue& queue) const;
   const Node* find_node(std::string_view name) const;
   /// The value of a global parameter, or empty.
   std::string_view global_parameter(std::string_view name) const;
@@ -77,7 +83,10 @@ class Catalog {
   const std::map<ResourceName, Exchange>& exchanges() const { return exchanges_; }
   const std::map<QueueId, Queue>& queues() const { return queues_; }
   const std::map<ResourceName, QueueId>& queue_names() const { return queue_names_; }
-  const std::map<ResourceName, Policy>& policies() const { return policies_; }
+  const std::map<ResourceName, Policy>& policies() const { return policies_.records; }
+  const std::map<ResourceName, Policy>& operator_policies() const {
+    return operator_policies_.records;
+  }
   const std::map<NodeName, Node, std::less<>>& nodes() const { return nodes_; }
   const std::map<std::string, std::string, std::less<>>& global_parameters() const {
     return global_parameters_;
@@ -103,6 +112,13 @@ class Catalog {
  private:
   friend class Applier;
 
+  struct Policies {
+    PolicyKind kind;
+    std::map<ResourceName, Policy> records;
+    /// Derived from the records.
+    std::map<ResourceName, std::shared_ptr<const CompiledPolicy>> compiled;
+  };
+
   std::map<std::string, Vhost, std::less<>> vhosts_;
   std::map<std::string, User, std::less<>> users_;
   std::map<ResourceName, Permission> permissions_;  ///< keyed by {vhost, user}
@@ -110,7 +126,8 @@ class Catalog {
   Bindings bindings_;
   std::map<QueueId, Queue> queues_;
   std::map<ResourceName, QueueId> queue_names_;
-  std::map<ResourceName, Policy> policies_;
+  Policies policies_{PolicyKind::users, {}, {}};
+  Policies operator_policies_{PolicyKind::operators, {}, {}};
   std::map<NodeName, Node, std::less<>> nodes_;
   std::map<std::string, std::string, std::less<>> global_parameters_;
   QueueId last_queue_id_;
@@ -118,7 +135,6 @@ class Catalog {
   // What follows is derived from the above and not part of a snapshot.
   base::Result<> derive();
 
-  std::map<ResourceName, std::shared_ptr<const CompiledPolicy>> compiled_policies_;
   std::map<ConnectionId, std::set<QueueId>> exclusive_queues_;
   std::uint64_t routing_version_ = 0;
   std::uint64_t permission_version_ = 0;

@@ -47,6 +47,7 @@ TEST_CASE("deleting a vhost removes all that is in it and nothing else") {
   f.must(DeclareQueue{queue});
   f.must(AddBinding{{{"v", "amq.topic"}, DestinationKind::queue, "q", "k", {}}});
   f.must(SetPolicy{{{"v", "p"}, "^", R"({"max-length":1})", 0, AppliesTo::all}});
+  f.must(SetOperatorPolicy{{{"v", "o"}, "^", R"({"max-length":1})", 0, AppliesTo::all}});
   f.declare("q", "a");
   f.must(DeleteVhost{"v"});
   CHECK(f.changes_of<QueueRemoved>().size() == 1);
@@ -57,6 +58,7 @@ TEST_CASE("deleting a vhost removes all that is in it and nothing else") {
   CHECK(f.catalog.bindings_from({"v", "amq.topic"}).empty());
   CHECK(f.catalog.bindings_to(DestinationKind::queue, {"v", "q"}).empty());
   CHECK(f.catalog.policies().empty());
+  CHECK(f.catalog.operator_policies().empty());
   CHECK(f.has_queue("q"));
   CHECK(f.refused(DeleteVhost{"v"}) ==
         base::Error{ErrorCode::not_found, "Virtual host 'v' does not exist"});
@@ -281,6 +283,37 @@ TEST_CASE("a policy's definition is kept with its keys sorted") {
   f.set_policy("p", "^", R"({ "message-ttl" : 60000, "max-length":10})");
   CHECK(f.catalog.find_policy(f.name("p"))->definition ==
         R"({"max-length":10,"message-ttl":60000})");
+}
+
+TEST_CASE("an operator's policy stands beside the policy") {
+  Fixture f;
+  f.add_running({"a"});
+  QueueId queue = f.declare("orders", "a");
+  f.set_policy("p", "^o", R"({"max-length":5})");
+  Policy policy{f.name("p"), "^o", R"({"max-length":3})", 0, AppliesTo::all};
+  f.must(SetOperatorPolicy{policy});
+  CHECK(f.changes_of<QueuePlaced>().size() == 1);
+  CHECK(f.queue(queue).policy == "p");
+  CHECK(f.queue(queue).operator_policy == "p");
+  CHECK(f.catalog.policy_of(f.queue(queue))->max_length == 5);
+  CHECK(f.catalog.operator_policy_of(f.queue(queue))->max_length == 3);
+  CHECK(f.queue(f.declare("other", "a")).operator_policy == "p");
+  f.must(SetOperatorPolicy{policy});
+  CHECK(f.changes.empty());
+
+  Catalog copy;
+  REQUIRE(copy.restore(f.catalog.snapshot()));
+  CHECK(copy.operator_policy_of(*copy.find_queue(queue))->max_length == 3);
+
+  f.must(SetOperatorPolicy{{f.name("x"), "^o", R"({"expires":3})", 9, AppliesTo::exchanges}});
+  CHECK(f.queue(queue).operator_policy == "p");
+  f.must(ClearOperatorPolicy{f.name("p")});
+  CHECK(f.queue(queue).operator_policy.empty());
+  CHECK(f.catalog.operator_policy_of(f.queue(queue)) == nullptr);
+  CHECK(f.queue(queue).policy == "p");
+  CHECK(f.refused(ClearOperatorPolicy{f.name("p")}).code == ErrorCode::not_found);
+  policy.definition = R"({"dead-letter-exchange":"x"})";
+  CHECK(f.refused(SetOperatorPolicy{policy}).code == ErrorCode::invalid_argument);
 }
 
 TEST_CASE("global parameters") {

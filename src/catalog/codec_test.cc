@@ -30,7 +30,9 @@ std::vector<Command> one_of_each() {
           SetNodeKind{"a", NodeKind::ram}, NodeUp{"a", Incarnation{8}},
           NodesDown{{{"a", Incarnation{8}}, {"b", Incarnation{9}}}}, ForgetNode{"a"},
           AddInSync{id, epoch, "a", 6},
-          RemoveInSync{id, epoch, "a"}, ElectLeader{id, epoch, "a", true}};
+          RemoveInSync{id, epoch, "a"}, ElectLeader{id, epoch, "a", true},
+          SetOperatorPolicy{{{"/", "p"}, "^", "{}", 5, AppliesTo::all}},
+          ClearOperatorPolicy{{"/", "p"}}};
 }
 
 }  // namespace

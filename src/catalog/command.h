@@ -45,6 +45,9 @@ struct DeleteExclusiveQueues { ConnectionId connection; };
 
 struct SetPolicy { Policy policy; };
 struct ClearPolicy { ResourceName name; };
+/// An operator's policy cuts what a queue's arguments and its policy say. It may set limits only.
+struct SetOperatorPolicy { Policy policy; };
+struct ClearOperatorPolicy { ResourceName name; };
 /// cluster_name and others; an empty value removes it.
 struct SetGlobalParameter { std::string name; std::string value; };
 
@@ -89,7 +92,8 @@ using Command =
                  SetPermission, ClearPermission, DeclareExchange, DeleteExchange, AddBinding,
                  RemoveBinding, DeclareQueue, DeleteQueue, DeleteExclusiveQueues, SetPolicy,
                  ClearPolicy, SetGlobalParameter, AddNode, SetNodeKind, NodeUp, NodesDown,
-                 ForgetNode, AddInSync, RemoveInSync, ElectLeader>;
+                 ForgetNode, AddInSync, RemoveInSync, ElectLeader, SetOperatorPolicy,
+                 ClearOperatorPolicy>;
 
 base::Bytes encode_command(const Command& command);
 base::Result<Command> decode_command(base::ByteView bytes);

@@ -37,6 +37,8 @@ auto fields_of(Is<RemoveInSync> auto& c) { return std::tie(c.queue, c.epoch, c.n
 auto fields_of(Is<ElectLeader> auto& c) {
   return std::tie(c.queue, c.epoch, c.leader, c.unclean);
 }
+auto fields_of(Is<SetOperatorPolicy> auto& c) { return std::tie(c.policy); }
+auto fields_of(Is<ClearOperatorPolicy> auto& c) { return std::tie(c.name); }
 
 // A command's tag is its place in `Command`: new commands go to the end of that list.
 constexpr std::uint8_t format_version = 1;

@@ -12,6 +12,6 @@ struct CompiledPolicy {
 };
 
 /// invalid_argument when the pattern or the definition is not valid.
-base::Result<CompiledPolicy> compile_policy(const Policy& policy);
+base::Result<CompiledPolicy> compile_policy(const Policy& policy, PolicyKind kind);
 
 }  // namespace warren::catalog

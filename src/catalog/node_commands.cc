@@ -171,7 +171,7 @@ bool Applier::survive_forgetting(Queue& queue, const NodeName& forgotten, bool& 
 
 bool Applier::refresh_replicas(Queue& queue) {
   // Without mirroring, which is the common case, there is nothing to find out.
-  const PolicyDefinition* definition = definition_of(queue);
+  const PolicyDefinition* definition = catalog_.policy_of(queue);
   bool is_single = queue.replicas.size() == 1;
   if (is_single && (definition == nullptr || definition->ha_mode == HaMode::none)) return false;
   std::vector<NodeName> wanted = wanted_replicas(catalog_.nodes_, definition, queue);

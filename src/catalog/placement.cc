@@ -54,10 +54,8 @@ bool is_queue_running(const Catalog& catalog, const Queue& queue) {
 }
 
 std::optional<NodeName> find_wanted_successor(const Catalog& catalog, const Queue& queue) {
-  const PolicyDefinition* definition =
-      queue.policy.empty() ? nullptr
-                           : catalog.find_policy_definition({queue.name.vhost, queue.policy});
-  std::vector<NodeName> wanted = wanted_replicas(catalog.nodes(), definition, queue);
+  std::vector<NodeName> wanted =
+      wanted_replicas(catalog.nodes(), catalog.policy_of(queue), queue);
   if (contains(wanted, queue.leader)) return {};
   for (const NodeName& name : queue.in_sync)
     if (contains(wanted, name) && is_running(catalog.nodes(), name)) return name;

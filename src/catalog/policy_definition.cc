@@ -252,13 +252,25 @@ Complaint read_ha(const json::object& object, PolicyDefinition& definition) {
   return read_promotion(object, "ha-promote-on-failure", definition.promote_on_failure);
 }
 
-Complaint check_keys(const json::object& object) {
+/// What operators may set.
+constexpr std::string_view operator_keys[] = {
+    "delivery-limit", "expires",    "max-in-memory-bytes", "max-in-memory-length",
+    "max-length",     "max-length-bytes", "message-ttl"};
+
+bool is_allowed(std::string_view name, PolicyKind kind) {
+  return kind == PolicyKind::users ||
+         std::ranges::find(operator_keys, name) != std::end(operator_keys);
+}
+
+Complaint check_keys(const json::object& object, PolicyKind kind) {
+  if (object.empty()) return "no policy provided";
   json::object unknown;
   Complaint complaint;
   for (const auto& [name, value] : sorted_members(object)) {
-    if (std::ranges::find(ha_keys, name) != std::end(ha_keys)) continue;
+    const bool is_known = is_allowed(name, kind);
+    if (is_known && std::ranges::find(ha_keys, name) != std::end(ha_keys)) continue;
     const Key* key = std::ranges::find(keys, name, &Key::name);
-    if (key == std::end(keys))
+    if (key == std::end(keys) || !is_known)
       unknown.emplace(name, *value);
     else if (!key->is_valid(*value) && complaint.empty())
       complaint = fmt::format("{} is not a valid {}", erlang_term(*value), key->noun);
@@ -292,7 +304,7 @@ void read_values(const json::object& object, PolicyDefinition& definition) {
 
 }  // namespace
 
-base::Result<PolicyDefinition> parse_policy_definition(std::string_view text) {
+base::Result<PolicyDefinition> parse_policy_definition(std::string_view text, PolicyKind kind) {
   if (text.size() > max_definition_bytes)
     return base::fail(base::ErrorCode::invalid_argument,
                       "policy definition is larger than 1 MiB");
@@ -304,12 +316,30 @@ base::Result<PolicyDefinition> parse_policy_definition(std::string_view text) {
     return invalid(fmt::format("definition must be a dictionary: {}", erlang_term(parsed)));
   const json::object& object = parsed.get_object();
   PolicyDefinition definition;
-  Complaint complaint = read_ha(object, definition);
-  if (complaint.empty()) complaint = check_keys(object);
+  Complaint complaint;
+  if (kind == PolicyKind::users) complaint = read_ha(object, definition);
+  if (complaint.empty()) complaint = check_keys(object, kind);
   if (!complaint.empty()) return invalid(complaint);
   read_values(object, definition);
   definition.text = json_text(parsed);
   return definition;
+}
+
+std::string merge_definitions(const PolicyDefinition* policy,
+                              const PolicyDefinition* operator_policy) {
+  json::object merged;
+  for (const PolicyDefinition* definition : {policy, operator_policy}) {
+    if (definition == nullptr) continue;
+    boost::system::error_code error;
+    json::value parsed = json::parse(definition->text, error);
+    if (error || !parsed.is_object()) continue;
+    for (const auto& [name, value] : parsed.get_object()) {
+      json::value& place = merged.emplace(name, value).first->value();
+      auto one = natural(place), other = natural(value);
+      if (one && other && *other < *one) place = value;
+    }
+  }
+  return merged.empty() ? std::string() : json_text(merged);
 }
 
 base::Result<> check_policy_pattern(std::string_view pattern) {

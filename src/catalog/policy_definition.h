@@ -42,9 +42,18 @@ struct PolicyDefinition {
   std::string text;
 };
 
+/// Users' policies may say anything; operators' policies set limits, which add to the others.
+enum class PolicyKind : std::uint8_t { users, operators };
+
 /// Reads and checks a definition. The error (invalid_argument) holds the complete text that users
 /// see: "Validation failed\n\n...\n", or the one for text that is not JSON at all.
-base::Result<PolicyDefinition> parse_policy_definition(std::string_view json);
+base::Result<PolicyDefinition> parse_policy_definition(std::string_view json,
+                                                       PolicyKind kind = PolicyKind::users);
+
+/// What both say together, as JSON like PolicyDefinition::text: of a key that both have, the lower
+/// value. They may be null; empty when both are.
+std::string merge_definitions(const PolicyDefinition* policy,
+                              const PolicyDefinition* operator_policy);
 
 /// Checks that a policy's pattern is a regular expression; errors as above.
 base::Result<> check_policy_pattern(std::string_view pattern);

@@ -83,7 +83,7 @@ TEST_CASE("every key that RabbitMQ knows is accepted") {
         R"({"max-in-memory-length":3})", R"({"max-in-memory-bytes":3})", R"({"max-age":"7D"})",
         R"({"stream-max-segment-size-bytes":3000})", R"({"initial-cluster-size":3})",
         R"({"alternate-exchange":"x"})", R"({"federation-upstream-set":"all"})",
-        R"({"federation-upstream":"u"})", R"({"ha-mode":"all"})", R"({})"})
+        R"({"federation-upstream":"u"})", R"({"ha-mode":"all"})"})
     CHECK_MESSAGE(is_valid(json), json);
 }
 
@@ -138,4 +138,35 @@ TEST_CASE("a pattern matches anywhere, and a hostile one not at all") {
   CHECK_FALSE(Pattern::compile("(a+)+$")->matches(std::string(60, 'a') + "b"));
   CHECK_FALSE(Pattern::compile(std::string(70'000, 'a')).has_value());
   CHECK_FALSE(Pattern::compile(std::string(1000, '(')).has_value());
+}
+
+TEST_CASE("an empty definition is none") {
+  CHECK(complaint("{}") == "no policy provided");
+}
+
+TEST_CASE("operators may set limits and nothing else") {
+  auto parse = [](std::string_view json) {
+    return parse_policy_definition(json, PolicyKind::operators);
+  };
+  CHECK(parse(R"({"delivery-limit":2,"expires":3,"message-ttl":0,"max-length":1,
+                  "max-length-bytes":4,"max-in-memory-length":5,"max-in-memory-bytes":6})"));
+  for (std::string_view key : {"overflow", "ha-mode", "dead-letter-exchange", "queue-version"}) {
+    std::string name(key);
+    auto parsed = parse("{\"" + name + "\":\"all\"}");
+    REQUIRE_FALSE(parsed);
+    CHECK(parsed.error().text == "Validation failed\n\n[{<<\"" + name +
+                                     "\">>,<<\"all\">>}] are not recognised policy settings\n");
+  }
+}
+
+TEST_CASE("of two definitions the lower limits hold") {
+  auto policy = *parse_policy_definition(
+      R"({"max-length":7,"message-ttl":5,"dead-letter-exchange":"x","ha-mode":"all"})");
+  auto operator_policy = *parse_policy_definition(R"({"max-length":5,"message-ttl":9,"expires":1})",
+                                                  PolicyKind::operators);
+  CHECK(merge_definitions(&policy, &operator_policy) ==
+        R"({"dead-letter-exchange":"x","expires":1,"ha-mode":"all","max-length":5,)"
+        R"("message-ttl":5})");
+  CHECK(merge_definitions(nullptr, &operator_policy) == operator_policy.text);
+  CHECK(merge_definitions(nullptr, nullptr).empty());
 }

@@ -25,7 +25,8 @@ Applier::Result Applier::operator()(const DeclareQueue& command) {
   queue.epoch = Epoch{1};
   queue.placement_version = 1;
   queue.policy = matching_policy(queue.name, AppliesTo::queues);
-  const PolicyDefinition* definition = queue.is_exclusive() ? nullptr : definition_of(queue);
+  queue.operator_policy = matching_operator_policy(queue.name);
+  const PolicyDefinition* definition = queue.is_exclusive() ? nullptr : catalog_.policy_of(queue);
   queue.leader = choose_first_leader(catalog_.nodes_, definition, queue.leader);
   queue.replicas = {queue.leader};
   queue.in_sync = {queue.leader};

@@ -102,6 +102,14 @@ Command CommandSource::next_about_in_sync(const Catalog& catalog) {
 
 Command CommandSource::next_about_placement(const Catalog& catalog) {
   NodeName name = node();
+  if (random_.chance(5)) {
+    if (random_.chance(30)) return ClearOperatorPolicy{resource("p")};
+    return SetOperatorPolicy{{.name = resource("p"),
+                              .pattern = word("q", 6),
+                              .definition = definition(),
+                              .priority = 0,
+                              .applies_to = AppliesTo::all}};
+  }
   switch (random_.below(14)) {
     case 0:
     case 1:

@@ -77,7 +77,8 @@ struct Queue {
   bool auto_delete = false;
   std::optional<ExclusiveOwner> exclusive_owner;
   base::FieldTable arguments;
-  std::string policy;  ///< the name of the policy that applies, or empty
+  std::string policy;           ///< the name of the policy that applies, or empty
+  std::string operator_policy;  ///< that of the operator's policy
 
   NodeName leader;
   Epoch epoch;

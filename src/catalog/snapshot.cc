@@ -79,7 +79,8 @@ base::Bytes Catalog::snapshot() const {
   put_values(encoder, permissions_);
   put_values(encoder, exchanges_);
   put_values(encoder, queues_);
-  put_values(encoder, policies_);
+  put_values(encoder, policies_.records);
+  put_values(encoder, operator_policies_.records);
   put_values(encoder, nodes_);
   encoder.put(static_cast<std::uint32_t>(global_parameters_.size()));
   for (const auto& [name, value] : global_parameters_) {
@@ -108,7 +109,8 @@ base::Result<> Catalog::restore(base::ByteView snapshot) {
               [](const Permission& p) { return ResourceName{p.vhost, p.user}; });
   take_values(decoder, fresh.exchanges_, name_of);
   take_values(decoder, fresh.queues_, [](const Queue& queue) { return queue.id; });
-  take_values(decoder, fresh.policies_, name_of);
+  take_values(decoder, fresh.policies_.records, name_of);
+  take_values(decoder, fresh.operator_policies_.records, name_of);
   take_values(decoder, fresh.nodes_, name_of);
   std::uint32_t parameters = 0;
   decoder.take(parameters);
@@ -128,10 +130,12 @@ base::Result<> Catalog::restore(base::ByteView snapshot) {
 }
 
 base::Result<> Catalog::derive() {
-  for (const auto& [name, policy] : policies_) {
-    auto compiled = compile_policy(policy);
-    if (!compiled) return corrupt(compiled.error().text);
-    compiled_policies_.emplace(name, std::make_shared<CompiledPolicy>(std::move(*compiled)));
+  for (Policies* policies : {&policies_, &operator_policies_}) {
+    for (const auto& [name, policy] : policies->records) {
+      auto compiled = compile_policy(policy, policies->kind);
+      if (!compiled) return corrupt(compiled.error().text);
+      policies->compiled.emplace(name, std::make_shared<CompiledPolicy>(std::move(*compiled)));
+    }
   }
   for (const auto& [id, queue] : queues_) {
     if (!is_well_placed(queue)) return corrupt("queue " + queue.name.name + " has no sane place");

@@ -61,10 +61,12 @@ Applier::Result Applier::operator()(const DeleteVhost& command) {
   remove_queues(queues);
   for (const ResourceName& name : names_in(catalog_.exchanges_, vhost))
     catalog_.exchanges_.erase(name);
-  for (const ResourceName& name : names_in(catalog_.policies_, vhost)) {
-    catalog_.policies_.erase(name);
-    catalog_.compiled_policies_.erase(name);
-    changes_.emplace_back(PolicyChanged{name});
+  for (Catalog::Policies* policies : {&catalog_.policies_, &catalog_.operator_policies_}) {
+    for (const ResourceName& name : names_in(policies->records, vhost)) {
+      policies->records.erase(name);
+      policies->compiled.erase(name);
+      changes_.emplace_back(PolicyChanged{name});
+    }
   }
   for (const ResourceName& name : names_in(catalog_.permissions_, vhost)) {
     catalog_.permissions_.erase(name);

@@ -37,6 +37,21 @@ std::vector<CommandSpec> policy_commands() {
         arguments.positional[0], arguments.positional[1], arguments.positional[2],
         arguments.value("priority", "0"), arguments.vhost());
   };
+  const Banner set_operator = [](const Arguments& arguments, const std::string&) {
+    return fmt::format(
+        "Setting operator policy override \"{}\" for pattern \"{}\" to \"{}\" with priority "
+        "\"{}\" for vhost \"{}\" ...",
+        arguments.positional[0], arguments.positional[1], arguments.positional[2],
+        arguments.value("priority", "0"), arguments.vhost());
+  };
+  const Banner clear_operator = [](const Arguments& arguments, const std::string&) {
+    return fmt::format("Clearing operator policy \"{}\" on vhost \"{}\" ...",
+                       arguments.positional[0], arguments.vhost());
+  };
+  const Banner list_operator = [](const Arguments& arguments, const std::string&) {
+    return fmt::format("Listing operator policy overrides for vhost \"{}\" ...",
+                       arguments.vhost());
+  };
   const Banner clear = [](const Arguments& arguments, const std::string&) {
     return fmt::format("Clearing policy \"{}\" on vhost \"{}\" ...", arguments.positional[0],
                        arguments.vhost());
@@ -45,10 +60,20 @@ std::vector<CommandSpec> policy_commands() {
     return fmt::format("Listing policies for vhost \"{}\" ...", arguments.vhost());
   };
   return {
+      {"clear_operator_policy", group, "clear_operator_policy [--vhost <vhost>] <name>",
+       "Removes an operator policy", 1, 1, {}, true, clear_operator},
       {"clear_policy", group, "clear_policy [--vhost <vhost>] <name>", "Removes a policy", 1, 1,
        {}, true, clear},
+      {"list_operator_policies", group,
+       "list_operator_policies [--vhost <vhost>] [--no-table-headers]",
+       "Lists the operator policies of a vhost", 0, 0, {}, true, list_operator},
       {"list_policies", group, "list_policies [--vhost <vhost>] [--no-table-headers]",
        "Lists the policies of a vhost", 0, 0, {}, true, list},
+      {"set_operator_policy", group,
+       "set_operator_policy [--vhost <vhost>] [--priority <priority>] [--apply-to <apply-to>] "
+       "<name> <pattern> <definition>",
+       "Sets or changes an operator policy, which cuts what arguments and policies say", 3, 3,
+       {{"priority", OptionKind::number}, {"apply-to", OptionKind::text}}, true, set_operator},
       {"set_policy", group,
        "set_policy [--vhost <vhost>] [--priority <priority>] [--apply-to <apply-to>] <name> "
        "<pattern> <definition>",

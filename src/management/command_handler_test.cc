@@ -117,6 +117,24 @@ TEST_CASE_FIXTURE(Fixture, "policies are listed by priority") {
   check_failure(run("clear_policy", {"z"}), 69, "failed", "Parameter does not exist");
 }
 
+TEST_CASE_FIXTURE(Fixture, "operators have policies of their own") {
+  check_ok(run("set_operator_policy", {"o", "^", R"({"max-length":10})"}, "/", {{"priority", 5}}));
+  CHECK(rows("list_operator_policies") ==
+        "[[\"/\",\"o\",\"^\",\"all\",\"{\\\"max-length\\\":10}\",5]]");
+  CHECK(rows("list_policies") == "[]");
+  check_failure(run("set_operator_policy", {"bad", "^", R"({"overflow":"drop-head"})"}), 69,
+                "failed",
+                "Validation failed\n\n[{<<\"overflow\">>,<<\"drop-head\">>}] are not recognised "
+                "policy settings\n");
+  check_failure(run("set_operator_policy", {"o", "^", R"({"expires":1})"}, "nosuch"), 65, "plain",
+                "Virtual host 'nosuch' does not exist");
+  check_failure(run("clear_policy", {"o"}), 69, "failed", "Parameter does not exist");
+  check_failure(run("clear_operator_policy", {"o"}, "nosuch"), 69, "failed",
+                "Parameter does not exist");
+  check_ok(run("clear_operator_policy", {"o"}));
+  CHECK(rows("list_operator_policies") == "[]");
+}
+
 TEST_CASE_FIXTURE(Fixture, "queues are listed with what their leader says") {
   declare("q");
   CHECK(rows("list_queues") == "[[\"q\",0]]");

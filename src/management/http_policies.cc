@@ -1,4 +1,4 @@
-// /api/policies.
+// /api/policies and /api/operator-policies.
 #include "catalog/policy_definition.h"
 #include "management/http_call.h"
 
@@ -15,21 +15,34 @@ JsonObject policy_json(const catalog::Policy& policy) {
           {"priority", policy.priority}};
 }
 
+using catalog::PolicyKind;
+
+const std::map<catalog::ResourceName, catalog::Policy>& policies_of(const HttpCall& call,
+                                                                    PolicyKind kind) {
+  const catalog::Catalog& catalog = call.catalog();
+  return kind == PolicyKind::operators ? catalog.operator_policies() : catalog.policies();
+}
+
+template <PolicyKind kind>
 void list_of(const HttpCall& call, const std::string* vhost) {
   JsonArray list;
-  for (const auto& [name, policy] : call.catalog().policies())
+  for (const auto& [name, policy] : policies_of(call, kind))
     if ((!vhost || name.vhost == *vhost) && call.sees_vhost(name.vhost))
       list.push_back(policy_json(policy));
   call.answer_list(std::move(list));
 }
 
-void list_all(const HttpCall& call) { list_of(call, nullptr); }
-void list_vhost(const HttpCall& call) { list_of(call, &call.path[0]); }
+template <PolicyKind kind>
+void list_all(const HttpCall& call) { list_of<kind>(call, nullptr); }
+template <PolicyKind kind>
+void list_vhost(const HttpCall& call) { list_of<kind>(call, &call.path[0]); }
 
+template <PolicyKind kind>
 void show(const HttpCall& call) {
-  const catalog::Policy* policy = call.catalog().find_policy({call.path[0], call.path[1]});
-  if (!policy) return call.not_found();
-  call.answer_json(policy_json(*policy));
+  const auto& policies = policies_of(call, kind);
+  auto policy = policies.find({call.path[0], call.path[1]});
+  if (policy == policies.end()) return call.not_found();
+  call.answer_json(policy_json(policy->second));
 }
 
 /// Clients know these texts with < and > written for HTML.
@@ -46,11 +59,12 @@ std::string escape_html(std::string_view text) {
   return out;
 }
 
+template <PolicyKind kind>
 void put(const HttpCall& call) {
   constexpr std::string_view needed[] = {"pattern", "definition"};
   auto body = call.object_body();
   if (!body || !call.has_members(*body, needed)) return;
-  auto definition = catalog::parse_policy_definition(print_json(body->at("definition")));
+  auto definition = catalog::parse_policy_definition(print_json(body->at("definition")), kind);
   if (!definition) return call.bad_request(escape_html(definition.error().text));
   catalog::Policy policy;
   policy.name = {call.path[0], call.path[1]};
@@ -62,22 +76,35 @@ void put(const HttpCall& call) {
   auto applies_to = catalog::parse_applies_to(member_text(*body, "apply-to", "all"));
   if (!applies_to) return call.bad_request(escape_html(applies_to.error().text));
   policy.applies_to = *applies_to;
-  const bool is_new = !call.catalog().find_policy(policy.name);
-  call.propose(catalog::SetPolicy{std::move(policy)}, is_new ? 201 : 204);
+  const unsigned status = policies_of(call, kind).contains(policy.name) ? 204 : 201;
+  if (kind == PolicyKind::operators)
+    call.propose(catalog::SetOperatorPolicy{std::move(policy)}, status);
+  else
+    call.propose(catalog::SetPolicy{std::move(policy)}, status);
 }
 
+template <PolicyKind kind>
 void remove(const HttpCall& call) {
   const catalog::ResourceName name{call.path[0], call.path[1]};
-  if (!call.catalog().find_policy(name)) return call.not_found();
-  call.propose(catalog::ClearPolicy{name}, 204);
+  if (!policies_of(call, kind).contains(name)) return call.not_found();
+  if (kind == PolicyKind::operators)
+    call.propose(catalog::ClearOperatorPolicy{name}, 204);
+  else
+    call.propose(catalog::ClearPolicy{name}, 204);
 }
 
 constexpr HttpRoute entries[] = {
-    {"GET", "policies", HttpPower::management, list_all},
-    {"GET", "policies/*", HttpPower::management, list_vhost, true},
-    {"GET", "policies/*/*", HttpPower::management, show, true},
-    {"PUT", "policies/*/*", HttpPower::policymaker, put, true},
-    {"DELETE", "policies/*/*", HttpPower::policymaker, remove, true},
+    {"GET", "policies", HttpPower::management, list_all<PolicyKind::users>},
+    {"GET", "policies/*", HttpPower::management, list_vhost<PolicyKind::users>, true},
+    {"GET", "policies/*/*", HttpPower::management, show<PolicyKind::users>, true},
+    {"PUT", "policies/*/*", HttpPower::policymaker, put<PolicyKind::users>, true},
+    {"DELETE", "policies/*/*", HttpPower::policymaker, remove<PolicyKind::users>, true},
+    {"GET", "operator-policies", HttpPower::management, list_all<PolicyKind::operators>},
+    {"GET", "operator-policies/*", HttpPower::management, list_vhost<PolicyKind::operators>, true},
+    {"GET", "operator-policies/*/*", HttpPower::management, show<PolicyKind::operators>, true},
+    {"PUT", "operator-policies/*/*", HttpPower::administrator, put<PolicyKind::operators>, true},
+    {"DELETE", "operator-policies/*/*", HttpPower::administrator, remove<PolicyKind::operators>,
+     true},
 };
 
 }  // namespace

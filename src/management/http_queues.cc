@@ -74,7 +74,8 @@ JsonObject queue_json(const QueueFacts& facts) {
       facts, [](const JsonObject& consumer) { return member_bool(consumer, "exclusive"); });
   object["name"] = text_json(queue.name.name);
   object["node"] = text_json(queue.leader);
-  object["operator_policy"] = nullptr;
+  object["operator_policy"] =
+      queue.operator_policy.empty() ? Json(nullptr) : text_json(queue.operator_policy);
   object["policy"] = queue.policy.empty() ? Json(nullptr) : text_json(queue.policy);
   if (facts.is_up) {
     const bool has_mirrors = facts.is_mirrored || !facts.mirrors.empty();

@@ -22,27 +22,16 @@ Answers index_answers(const std::vector<NodeReport>& reports) {
   return answers;
 }
 
-/// Parsed definitions, one for each policy that a listing meets.
-class PolicyMemory {
- public:
-  explicit PolicyMemory(const catalog::Catalog& catalog) : catalog_(catalog) {}
-
-  void describe(QueueFacts& facts) {
-    const catalog::Queue& queue = *facts.queue;
-    if (queue.policy.empty()) return;
-    const auto [entry, is_new] = known_.try_emplace({queue.name.vhost, queue.policy});
-    if (is_new)
-      if (const catalog::Policy* policy = catalog_.find_policy(entry->first))
-        if (auto parsed = catalog::parse_policy_definition(policy->definition))
-          entry->second = std::move(*parsed);
-    facts.policy_definition = entry->second.text;
-    facts.is_mirrored = entry->second.ha_mode != catalog::HaMode::none;
-  }
-
- private:
-  const catalog::Catalog& catalog_;
-  std::map<catalog::ResourceName, catalog::PolicyDefinition> known_;
-};
+void describe_policies(const catalog::Catalog& catalog, QueueFacts& facts) {
+  const catalog::PolicyDefinition* policy = catalog.policy_of(*facts.queue);
+  const catalog::PolicyDefinition* operator_policy = catalog.operator_policy_of(*facts.queue);
+  // What one says alone needs no merging.
+  if (policy && operator_policy)
+    facts.policy_definition = catalog::merge_definitions(policy, operator_policy);
+  else if (policy || operator_policy)
+    facts.policy_definition = (policy ? policy : operator_policy)->text;
+  facts.is_mirrored = policy && policy->ha_mode != catalog::HaMode::none;
+}
 
 void describe_replicas(const catalog::Catalog& catalog, QueueFacts& facts) {
   const catalog::Queue& queue = *facts.queue;
@@ -63,7 +52,7 @@ std::string queue_type(const catalog::Queue& queue) {
 }
 
 QueueFacts make_facts(const catalog::Catalog& catalog, const catalog::Queue& queue,
-                      const Answers& answers, PolicyMemory& policies) {
+                      const Answers& answers) {
   QueueFacts facts;
   facts.queue = &queue;
   facts.type = queue_type(queue);
@@ -79,7 +68,7 @@ QueueFacts make_facts(const catalog::Catalog& catalog, const catalog::Queue& que
     const Json* list = report.if_contains("consumer_list");
     if (list && list->is_array()) facts.consumer_list = &list->get_array();
   }
-  policies.describe(facts);
+  describe_policies(catalog, facts);
   describe_replicas(catalog, facts);
   return facts;
 }
@@ -95,12 +84,11 @@ std::vector<QueueFacts> collect_queue_facts(const catalog::Catalog& catalog,
                                             const std::vector<NodeReport>& reports,
                                             std::optional<std::string_view> vhost) {
   const Answers answers = index_answers(reports);
-  PolicyMemory policies(catalog);
   std::vector<QueueFacts> all;
   for (const auto& [name, id] : catalog.queue_names()) {
     if (vhost && name.vhost != *vhost) continue;
     if (const catalog::Queue* queue = catalog.find_queue(id))
-      all.push_back(make_facts(catalog, *queue, answers, policies));
+      all.push_back(make_facts(catalog, *queue, answers));
   }
   return all;
 }

@@ -24,7 +24,7 @@ struct QueueFacts {
   const JsonArray* consumer_list = nullptr;  ///< of ReportParts::consumers, or null
 
   std::string type;                ///< classic, quorum or stream
-  std::string policy_definition;   ///< JSON of the policy that applies, or empty
+  std::string policy_definition;   ///< JSON of what the policies say together, or empty
   bool is_mirrored = false;        ///< by its policy
   std::vector<catalog::NodeName> mirrors;       ///< running replicas but the leader
   std::vector<catalog::NodeName> synchronised;  ///< those of them that are in sync

@@ -122,6 +122,19 @@ class Policies(OnACluster):
                          'Listing policies for vhost "/" ...\n\n')
         self.fails(69, "Parameter does not exist", "clear_policy", "ttl")
 
+    def test_operators_policies(self):
+        self.says('Setting operator policy override "o" for pattern "^cut" to "{"max-length":1}" '
+                  'with priority "0" for vhost "/" ...\n',
+                  "set_operator_policy", "o", "^cut", '{"max-length":1}')
+        self.assertEqual(self.two.must("list_operator_policies"),
+                         'Listing operator policy overrides for vhost "/" ...\n'
+                         "vhost\tname\tpattern\tapply-to\tdefinition\tpriority\n"
+                         '/\to\t^cut\tall\t{"max-length":1}\t0\n')
+        self.fails(69, "are not recognised policy settings", "set_operator_policy", "bad", "^",
+                   '{"overflow":"reject-publish"}')
+        self.says('Clearing operator policy "o" on vhost "/" ...\n', "clear_operator_policy", "o")
+        self.fails(69, "Parameter does not exist", "clear_operator_policy", "o")
+
     def test_wrong_definitions_change_nothing(self):
         for definition, text in (('{"ha-mode":"foo"}', '<<"foo">> is not a valid ha-mode value'),
                                  ('{"no-such":"foo"}', "are not recognised policy settings"),
