@@ -3,7 +3,6 @@
 #include <doctest/doctest.h>
 
 #include "broker/exchange_declaration.h"
-#include "broker/exchange_types.h"
 #include "broker/resource.h"
 
 using namespace warren;

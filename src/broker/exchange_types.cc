@@ -1,4 +1,4 @@
-#include "broker/exchange_types.h"
+#include "broker/exchange_declaration.h"
 
 #include <fmt/format.h>
 

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "broker/catalog_fixture.h"
+#include "broker/test_catalog.h"
 #include "broker/login.h"
 #include "broker/password.h"
 

@@ -4,7 +4,7 @@
 #include <set>
 
 #include "base/random.h"
-#include "broker/catalog_fixture.h"
+#include "broker/test_catalog.h"
 #include "broker/route_headers.h"
 #include "broker/route_topic.h"
 #include "broker/router.h"

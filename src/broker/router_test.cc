@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <set>
 
-#include "broker/catalog_fixture.h"
+#include "broker/test_catalog.h"
 
 using namespace warren;
 using namespace warren::broker;

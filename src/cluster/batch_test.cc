@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include "broker/catalog_fixture.h"
+#include "broker/test_catalog.h"
 #include "cluster/attachment.h"
 #include "cluster/queue_leader.h"
 #include "storage/memory_disk.h"

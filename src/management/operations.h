@@ -8,7 +8,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "broker/channel.h"
-#include "broker/exchange_types.h"
+#include "broker/exchange_declaration.h"
 #include "catalog/command.h"
 #include "cluster/node.h"
 #include "management/process_info.h"

@@ -9,7 +9,7 @@
 
 #include "base/time.h"
 #include "broker/channel.h"
-#include "broker/exchange_types.h"
+#include "broker/exchange_declaration.h"
 #include "broker/permission.h"
 #include "broker/router.h"
 
