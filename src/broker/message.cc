@@ -14,7 +14,8 @@ std::size_t encoded_size(const MessageParts& parts, std::size_t body_size) {
   ASSERT(parts.exchange.size() <= 255);
   ASSERT(parts.routing_key.size() <= 255);
   const std::size_t size = fixed_bytes + parts.exchange.size() + parts.routing_key.size() +
-                           parts.properties.size() + body_size;
+                           parts.properties.size() + body_size +
+                           (parts.expiration_ms ? sizeof(std::uint64_t) : 0);
   ASSERT(size <= UINT32_MAX);
   return size;
 }
@@ -38,7 +39,7 @@ char* store_head(char* to, const MessageParts& parts, std::uint8_t flags, std::s
   return base::store_network(to, static_cast<std::uint32_t>(body_size));
 }
 
-bool is_sound(base::ByteView all, std::uint8_t known_flags) {
+bool is_sound(base::ByteView all, std::uint8_t known_flags, std::uint8_t flag_expiration) {
   base::ByteReader reader(all);
   const std::uint8_t version = reader.u8();
   const std::uint8_t flags = reader.u8();
@@ -48,6 +49,7 @@ bool is_sound(base::ByteView all, std::uint8_t known_flags) {
   reader.short_string();
   reader.long_string();
   reader.long_string();
+  if ((flags & flag_expiration) != 0) reader.u64();
   return !reader.failed() && reader.empty();
 }
 
@@ -62,7 +64,7 @@ Message Message::make(const MessageParts& parts) {
 base::Result<Message> Message::decode(base::ByteView encoded) {
   if (encoded.size() < fixed_bytes || encoded.size() > UINT32_MAX)
     return base::fail(base::ErrorCode::corrupt, "message of an impossible size");
-  if (!is_sound(encoded, flag_persistent))
+  if (!is_sound(encoded, flag_persistent | flag_expiration, flag_expiration))
     return base::fail(base::ErrorCode::corrupt, "bytes that are not a message");
   Message message;
   message.block_ = base::SharedBytes(encoded);
@@ -71,9 +73,11 @@ base::Result<Message> Message::decode(base::ByteView encoded) {
 
 MessageBuilder::MessageBuilder(const MessageParts& parts, std::size_t body_size)
     : block_(encoded_size(parts, body_size), [&](char* to) {
-        const std::uint8_t flags = parts.persistent ? Message::flag_persistent : 0;
+        std::uint8_t flags = parts.persistent ? Message::flag_persistent : 0;
+        if (parts.expiration_ms) flags |= Message::flag_expiration;
         to_ = store_head(to, parts, flags, body_size);
         end_ = to_ + body_size;
+        if (parts.expiration_ms) base::store_network(end_, *parts.expiration_ms);
       }) {}
 
 void MessageBuilder::append(base::ByteView piece) {

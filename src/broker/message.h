@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "base/bytes.h"
@@ -18,6 +19,8 @@ struct MessageParts {
   base::ByteView body = {};
   bool persistent = false;
   std::uint8_t priority = 0;
+  /// How long it may stay in a queue, in milliseconds; its own word, whatever the queue says.
+  std::optional<std::uint64_t> expiration_ms = {};
 };
 
 /// A handle to one immutable message block. Copying the handle shares the block; a message is
@@ -42,13 +45,17 @@ class Message {
   std::uint8_t priority() const {
     return block_ ? static_cast<std::uint8_t>(encoded()[2]) : std::uint8_t{0};
   }
-  /// All at once; empty parts for no message.
+  bool has_expiration() const { return block_ && (encoded()[1] & flag_expiration) != 0; }
+  std::optional<std::uint64_t> expiration_ms() const;
+  /// All at once; empty parts for no message. The expiration is left out.
   MessageParts parts() const;
   explicit operator bool() const { return static_cast<bool>(block_); }
 
  private:
   friend class MessageBuilder;
   static constexpr std::uint8_t flag_persistent = 1;
+  static constexpr std::uint8_t flag_expiration = 2;
+  static constexpr std::size_t expiration_bytes = 8;
   /// Where the lengths and the texts of names begin.
   static constexpr std::size_t names_at = 3;
 
@@ -73,6 +80,11 @@ class MessageBuilder {
   char* end_ = nullptr;
   base::SharedBytes block_;
 };
+
+inline std::optional<std::uint64_t> Message::expiration_ms() const {
+  if (!has_expiration()) return {};
+  return base::load_network<std::uint64_t>(encoded().data() + encoded().size() - expiration_bytes);
+}
 
 inline MessageParts Message::parts() const {
   if (!block_) return {};

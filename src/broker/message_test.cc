@@ -91,3 +91,23 @@ TEST_CASE("another version and unknown flags are refused") {
   bytes[1] = 3;
   CHECK_FALSE(Message::decode(bytes).has_value());
 }
+
+TEST_CASE("an expiration costs its octets, and only where there is one") {
+  broker::MessageParts parts{"x", "key", "props", "body", true, 5};
+  const broker::Message without = broker::Message::make(parts);
+  CHECK_FALSE(without.has_expiration());
+  CHECK_FALSE(without.expiration_ms());
+  CHECK_FALSE(broker::Message().expiration_ms());
+  parts.expiration_ms = 0;
+  const broker::Message with = broker::Message::make(parts);
+  CHECK(with.encoded().size() == without.encoded().size() + 8);
+  CHECK(with.expiration_ms() == 0);
+  CHECK(with.body() == "body");
+  parts.expiration_ms = UINT64_MAX;
+  auto decoded = broker::Message::decode(broker::Message::make(parts).encoded());
+  REQUIRE(decoded.has_value());
+  CHECK(decoded->expiration_ms() == UINT64_MAX);
+  CHECK(decoded->is_persistent());
+  CHECK(decoded->body() == "body");
+  CHECK_FALSE(broker::Message::decode(with.encoded().substr(0, with.encoded().size() - 1)));
+}

@@ -1,5 +1,7 @@
 #include "codec/amqp091_properties.h"
 
+#include <charconv>
+
 namespace warren::codec::amqp091 {
 namespace {
 
@@ -138,6 +140,18 @@ base::Result<PropertyScan> scan_properties(ByteView encoded) {
   skip_string(cluster_id_flag);
   if (reader.failed() || !reader.empty()) return malformed();
   return scan;
+}
+
+std::optional<std::uint64_t> read_expiration(std::optional<ByteView> expiration) {
+  ByteView digits = expiration.value_or(ByteView());
+  const bool is_negative = digits.starts_with('-');
+  if (is_negative || digits.starts_with('+')) digits.remove_prefix(1);
+  if (digits.empty() || digits.find_first_not_of("0123456789") != ByteView::npos) return {};
+  std::uint64_t number = 0;
+  const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (read.ec != std::errc()) number = UINT64_MAX;
+  if (is_negative && number != 0) return {};
+  return number;
 }
 
 }  // namespace warren::codec::amqp091

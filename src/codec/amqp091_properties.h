@@ -52,6 +52,8 @@ base::Result<Properties> decode_properties(ByteView encoded);
 void encode_properties(Bytes& out, const Properties& properties);
 
 inline constexpr std::uint8_t persistent_delivery_mode = 2;
+/// The milliseconds that an expiration says; empty for one that is absent or says none. Saturates.
+std::optional<std::uint64_t> read_expiration(std::optional<ByteView> expiration);
 
 /// What routing and queues look at on each publish. Views point into the encoded bytes.
 struct PropertyScan {

@@ -140,3 +140,12 @@ TEST_CASE("random and damaged properties never upset the decoders, which agree")
   }
   CHECK(accepted > 100);
 }
+
+TEST_CASE("an expiration is a number of milliseconds") {
+  CHECK(read_expiration("0") == 0);
+  CHECK(read_expiration("-0") == 0);
+  CHECK(read_expiration("+60000") == 60000);
+  CHECK(read_expiration("99999999999999999999999") == UINT64_MAX);
+  for (ByteView text : {"", "-", "-1", "1s", "1.5", " 1"}) CHECK_FALSE(read_expiration(text));
+  CHECK_FALSE(read_expiration({}));
+}

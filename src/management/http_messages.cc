@@ -207,6 +207,7 @@ void publish(const HttpCall& call) {
   parts.body = *payload;
   parts.persistent = properties.delivery_mode == 2;
   parts.priority = properties.priority.value_or(0);
+  parts.expiration_ms = codec::amqp091::read_expiration(properties.expiration);
   broker::RoutedContent content(properties.headers ? &*properties.headers : nullptr);
   content.message_id = properties.message_id;
   content.correlation_id = properties.correlation_id;

@@ -107,6 +107,7 @@ void ContentAssembler::add_piece(base::ByteView piece) {
     if (const auto scan = scan_properties(publish_.properties)) {
       parts.persistent = scan->delivery_mode == persistent_delivery_mode;
       parts.priority = scan->priority.value_or(0);
+      parts.expiration_ms = read_expiration(scan->expiration);
     }
     builder_.emplace(parts, publish_.body_size);
   }

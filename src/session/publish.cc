@@ -116,7 +116,8 @@ Verdict Channel::publish(const Publish& publish) {
     message = broker::Message::make(
         {publish.exchange, publish.routing_key,
          is_rewritten ? base::ByteView(rewritten) : publish.properties, publish.body,
-         scan->delivery_mode == persistent_delivery_mode, scan->priority.value_or(0)});
+         scan->delivery_mode == persistent_delivery_mode, scan->priority.value_or(0),
+         read_expiration(scan->expiration)});
   }
   OutgoingPublish outgoing{std::move(message), publish.mandatory};
   if (transaction_) return hold(std::move(outgoing), queues);
