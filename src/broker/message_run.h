@@ -141,6 +141,15 @@ class ReadyMessages {
   /// The entry that goes next of those with index <= `limit`, or null. An urgent one that may not
   /// go yet holds up nobody.
   const Entry* first(MessageIndex limit = {UINT64_MAX}) const;
+  /// Takes the first entry of each priority, as long as it is wanted, and gives it to `give`.
+  template <typename IsWanted, typename Give>
+  void take_firsts_while(IsWanted is_wanted, Give give) {
+    for (std::size_t priority = 0; priority <= urgent_.size(); ++priority) {
+      MessageRun& run = priority == 0 ? least_ : urgent_[priority - 1];
+      while (!run.empty() && is_wanted(*run.first()))
+        give(note_stored(run.take_first(), priority));
+    }
+  }
   /// There must be one.
   Entry take_first(MessageIndex limit = {UINT64_MAX});
   const Entry* find(MessageIndex index) const;

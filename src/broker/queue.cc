@@ -18,6 +18,7 @@ struct Queue::State {
   std::uint64_t unacknowledged_bytes = 0;
   std::uint64_t held_resident_bytes = 0;
   bool keeps_dead = false;
+  std::unique_ptr<MessageAges> ages;  ///< once a message may expire
   /// What `deliver` or `get` met last that was not in memory. It may be gone by now.
   MessageIndex starved_by;
 
@@ -54,6 +55,23 @@ struct Queue::State {
       ready.forget(entry.index);
       gone.push_back(entry.index);
     }
+  }
+
+  /// Zero when there is no message at all.
+  MessageIndex lowest() const {
+    MessageIndex lowest = ready.lowest();
+    auto consider = [&](const MessageRun& run) {
+      if (!run.empty() && (!lowest || run.first()->index < lowest)) lowest = run.first()->index;
+    };
+    consider(dying.run());
+    for (const auto& [id, channel] : consumers.channels()) consider(channel.held);
+    return lowest;
+  }
+
+  bool is_over(const MessageRun::Entry& entry) { return ages && ages->is_over(entry); }
+
+  void note_offered(MessageIndex limit) {
+    if (ages) ages->offered = std::max(ages->offered, limit);
   }
 
   /// Of the messages that are not ready.
@@ -159,13 +177,13 @@ void Queue::limit_unacknowledged(ChannelId channel, std::uint16_t limit) {
 void Queue::deliver(MessageIndex limit, std::size_t most, std::vector<Outgoing>& out) {
   for (; most > 0; --most) {
     const MessageRun::Entry* first = state_->ready.first(limit);
-    if (!first) return;
-    QueueConsumer* consumer = state_->consumers.next();
-    if (!consumer) return;
+    QueueConsumer* consumer = first ? state_->consumers.next() : nullptr;
+    if (!consumer) return state_->note_offered(limit);
     if (!first->message) {
       state_->starved_by = first->index;
       return;
     }
+    if (state_->is_over(*first)) return;
     MessageRun::Entry entry = state_->ready.take_first(limit);
     bool no_ack = consumer->subscription.no_ack;
     Outgoing& outgoing = out.emplace_back();
@@ -187,7 +205,7 @@ void Queue::deliver(MessageIndex limit, std::size_t most, std::vector<Outgoing>&
 
 std::optional<Queue::Got> Queue::get(ChannelId channel, bool no_ack, MessageIndex limit) {
   const MessageRun::Entry* first = state_->ready.first(limit);
-  if (!first) return std::nullopt;
+  if (!first || state_->is_over(*first)) return std::nullopt;
   if (!first->message) {
     state_->starved_by = first->index;
     return std::nullopt;
@@ -250,6 +268,75 @@ void Queue::purge(std::vector<MessageIndex>& gone) {
 
 void Queue::set_keeps_dead(bool keeps_dead) {
   state_->keeps_dead = keeps_dead;
+}
+
+void Queue::end(MessageIndex message, DeathReason reason, std::vector<MessageIndex>& gone) {
+  if (auto entry = state_->ready.take(message)) state_->end(std::move(*entry), reason, gone);
+}
+
+void Queue::drop_excess(std::uint64_t length, std::uint64_t bytes, MessageIndex limit,
+                        std::vector<MessageIndex>& gone) {
+  auto is_over = [&] {
+    return state_->ready.size() > length || state_->ready.body_bytes() > bytes;
+  };
+  while (is_over() && state_->ready.first(limit))
+    state_->end(state_->ready.take_first(limit), DeathReason::maxlen, gone);
+}
+
+void Queue::add_time(const TimeMark& mark) {
+  if (!state_->ages) state_->ages = std::make_unique<MessageAges>();
+  QueueTimes& times = state_->ages->times;
+  times.add(mark, times.is_full() ? state_->lowest() : MessageIndex{});
+}
+
+void Queue::set_times(std::vector<TimeMark> marks) {
+  state_->ages.reset();
+  if (marks.empty()) return;
+  state_->ages = std::make_unique<MessageAges>();
+  state_->ages->times.assign(std::move(marks));
+}
+
+bool Queue::has_times() const {
+  return state_->ages != nullptr;
+}
+
+std::vector<TimeMark> Queue::times() const {
+  return state_->ages ? state_->ages->times.marks() : std::vector<TimeMark>();
+}
+
+std::optional<TimeMark> Queue::find_needed_time(WallMs now, std::optional<std::uint64_t> ttl_ms,
+                                                bool has_expiration) const {
+  if (state_->ages) return state_->ages->times.find_needed(now, ttl_ms, has_expiration);
+  return QueueTimes().find_needed(now, ttl_ms, has_expiration);
+}
+
+bool Queue::expire(WallMs now, MessageIndex limit, std::vector<MessageIndex>& gone) {
+  if (!state_->ages) return false;
+  state_->ages->now = now;
+  bool has_ended = false;
+  state_->ready.take_firsts_while(
+      [&](const MessageRun::Entry& entry) {
+        return entry.index <= limit && state_->ages->is_over(entry);
+      },
+      [&](MessageRun::Entry entry) {
+        state_->end(std::move(entry), DeathReason::expired, gone);
+        has_ended = true;
+      });
+  if (!state_->lowest()) state_->ages.reset();
+  return has_ended;
+}
+
+WallMs Queue::next_expiry(MessageIndex limit) const {
+  WallMs next = never_ms;
+  if (!state_->ages) return next;
+  state_->ready.for_each_run([&](const MessageRun& run) {
+    const MessageRun::Entry& first = *run.first();
+    if (first.index > limit) return;
+    auto deadline = state_->ages->deadline(first);
+    if (!deadline) state_->starved_by = first.index;
+    next = std::min(next, deadline.value_or(never_ms));
+  });
+  return next;
 }
 
 std::optional<DyingMessage> Queue::next_dying() {

@@ -13,6 +13,7 @@
 #include "broker/channel.h"
 #include "broker/dying_messages.h"
 #include "broker/message_run.h"
+#include "broker/queue_times.h"
 
 namespace warren::broker {
 
@@ -110,6 +111,30 @@ class Queue {
   /// dead it stays, so that it can be taken somewhere else first, until it is removed; otherwise
   /// it is gone.
   void set_keeps_dead(bool keeps_dead);
+  /// Ends one that is ready; passes over one that is not.
+  void end(MessageIndex message, DeathReason reason, std::vector<MessageIndex>& gone);
+  /// Ends the oldest ready ones with index <= `limit` while there are more ready messages than
+  /// `length`, or octets of bodies than `bytes`.
+  void drop_excess(std::uint64_t length, std::uint64_t bytes, MessageIndex limit,
+                   std::vector<MessageIndex>& gone);
+  /// When messages came in, for those that may expire. Marks must come before the messages that
+  /// they are about.
+  void add_time(const TimeMark& mark);
+  void set_times(std::vector<TimeMark> marks);
+  std::vector<TimeMark> times() const;
+  /// Some message may expire.
+  bool has_times() const;
+  /// The mark that a message needs which comes in now, see QueueTimes.
+  std::optional<TimeMark> find_needed_time(WallMs now, std::optional<std::uint64_t> ttl_ms,
+                                           bool has_expiration) const;
+  /// Ends what is next for delivery, with an index <= `limit`, while it has expired; what stands
+  /// behind one that has not stays. A message that may not stay at all ends only when `deliver` has
+  /// passed it by. From now on nothing is delivered that has expired at `now`: `deliver` and `get`
+  /// stop before it. Answers whether any ended.
+  bool expire(WallMs now, MessageIndex limit, std::vector<MessageIndex>& gone);
+  /// When that of the messages up to `limit` that is next for delivery expires. Of one that is not
+  /// in memory that may not be known; then the queue is starved.
+  WallMs next_expiry(MessageIndex limit) const;
   /// The one that died first, of those that were not passed.
   std::optional<DyingMessage> next_dying();
   void pass_dying();

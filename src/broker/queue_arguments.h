@@ -1,12 +1,15 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "base/field_value.h"
 #include "base/result.h"
 #include "catalog/names.h"
+#include "catalog/policy_definition.h"
 
 namespace warren::broker {
 
@@ -41,6 +44,35 @@ base::Result<> check_new_queue(const QueueDeclaration& declaration);
 std::uint8_t max_priority(const base::FieldTable& arguments);
 
 bool has_single_active_consumer(const base::FieldTable& arguments);
+
+/// What a queue does with a message that it has no room for.
+enum class Overflow : std::uint8_t {
+  drop_head,           ///< the oldest ready message goes, dead-lettered where that is set
+  reject_publish,      ///< the new one is refused
+  reject_publish_dlx,  ///< the new one is refused, and dead-lettered
+};
+
+/// How a queue behaves, as its declaration and its policies say together. An absent value is a
+/// limit that the queue does not have.
+struct QueueSettings {
+  std::optional<std::uint64_t> message_ttl_ms;
+  std::optional<std::uint64_t> expires_ms;
+  std::optional<std::uint64_t> max_length;
+  std::optional<std::uint64_t> max_length_bytes;
+  std::optional<std::uint64_t> delivery_limit;
+  Overflow overflow = Overflow::drop_head;
+  std::optional<std::string> dead_letter_exchange;
+  std::optional<std::string> dead_letter_routing_key;
+
+  bool operator==(const QueueSettings&) const = default;
+};
+
+/// Of a limit that several of the three set, the lowest holds. Of anything else the declaration's
+/// word comes before the policy's, and the operator has none. Arguments must have passed
+/// check_new_queue; the policies may be null.
+QueueSettings make_queue_settings(const base::FieldTable& arguments,
+                                  const catalog::PolicyDefinition* policy,
+                                  const catalog::PolicyDefinition* operator_policy);
 
 /// precondition_failed for x-priority that is no integer and the like.
 base::Result<> check_consumer_arguments(const catalog::ResourceName& queue,

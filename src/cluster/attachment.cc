@@ -79,13 +79,23 @@ void Attachment::close() {
 bool Attachment::is_idle() const { return unconfirmed_.empty() && asked_.empty(); }
 
 void Attachment::on_confirmed(const ConfirmedBy& event, Effects& effects) {
-  effects.confirmed.reserve(event.publishes.size());
-  for (PublishSeq seq : event.publishes) {
+  finish(event.publishes, effects.confirmed);
+}
+
+void Attachment::on_rejected(const RejectedBy& event, Effects& effects) {
+  finish(event.publishes, effects.rejected);
+}
+
+/// Takes those out of what is open, and puts those that were there into `finished`.
+void Attachment::finish(const std::vector<PublishSeq>& publishes,
+                        std::vector<PublishSeq>& finished) {
+  finished.reserve(publishes.size());
+  for (PublishSeq seq : publishes) {
     auto publish = unconfirmed_.begin();
     if (publish != unconfirmed_.end() && publish->seq != seq)
       publish = std::ranges::lower_bound(unconfirmed_, seq, {}, &Publish::seq);
     if (publish == unconfirmed_.end() || publish->seq != seq) continue;
-    effects.confirmed.push_back(seq);
+    finished.push_back(seq);
     unconfirmed_.erase(publish);
   }
   if (is_closing_ && unconfirmed_.empty()) send(Detach{});

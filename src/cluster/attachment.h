@@ -52,6 +52,7 @@ class Attachment {
   bool is_current(Lease lease) const { return is_attached_ && lease == lease_; }
   Lease lease() const { return lease_; }
   void on_confirmed(const ConfirmedBy& event, Effects& effects);
+  void on_rejected(const RejectedBy& event, Effects& effects);
   /// Answers of the leader; false when nobody waits for that request (any more).
   bool on_answered(RequestId request, bool succeeded);
   void on_delivered(const DeliveredBy& event);
@@ -76,6 +77,7 @@ class Attachment {
   };
 
   void send(QueueRequest request);
+  void finish(const std::vector<PublishSeq>& publishes, std::vector<PublishSeq>& finished);
   void gather(Publish publish);
   void attach(const catalog::Queue& queue, Lease lease, Effects& effects);
   void leave();

@@ -231,6 +231,10 @@ void Channels::on_message(const NodeName&, ToChannel message) {
     Attachment::Effects effects;
     attachment.on_confirmed(*confirmed, effects);
     carry_out(id, *channel, effects);
+  } else if (auto* rejected = std::get_if<RejectedBy>(&message.event)) {
+    Attachment::Effects effects;
+    attachment.on_rejected(*rejected, effects);
+    carry_out(id, *channel, effects);
   } else if (auto* delivered = std::get_if<DeliveredBy>(&message.event)) {
     on_delivered(id, attachment, message, *delivered);
   } else if (auto* got = std::get_if<GotFrom>(&message.event)) {

@@ -115,8 +115,10 @@ struct SnapshotEnd {
   MessageIndex delivered;
   EpochHistory epochs;
   std::vector<ProducerMark> producers;
+  std::vector<ProducerMark> refusals;
+  std::vector<DatedAt> dates;
   template <typename A>
-  void fields(A& a) { a(queue, epoch, last, delivered, epochs, producers); }
+  void fields(A& a) { a(queue, epoch, last, delivered, epochs, producers, refusals, dates); }
 };
 struct Append {
   QueueId queue;

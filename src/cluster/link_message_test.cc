@@ -28,11 +28,15 @@ std::vector<LinkMessage> samples() {
   all.emplace_back(Propose{3, {"one command", "another"}});
   all.emplace_back(FollowRequest{{1}, {2}, true, {3}, {4}, {{{1}, {1}}, {{2}, {4}}}});
   all.emplace_back(SnapshotChunk{{1}, {2}, {{{3}, some_message()}}});
-  all.emplace_back(SnapshotEnd{{1}, {2}, {3}, {2}, {{{1}, {1}}}, {{{8}, {9}}}});
-  all.emplace_back(Append{{1}, {2}, {8}, {7}, {enqueued, settled}});
+  all.emplace_back(SnapshotEnd{
+      {1}, {2}, {3}, {2}, {{{1}, {1}}}, {{{8}, {9}}}, {{{8}, {7}}}, {{{5}, {1000, 60, true}}}});
+  QueueEntry refused{Epoch{2}, MessageIndex{11}, Refused{ChannelId{4}, PublishSeq{5}}};
+  QueueEntry dated{Epoch{2}, MessageIndex{12}, Dated{1000, {}, false}};
+  all.emplace_back(Append{{1}, {2}, {8}, {7}, {enqueued, settled, refused, dated}});
   PublishTo publishes{{{{5}, some_message()}, {{6}, some_message()}}};
   all.emplace_back(ToQueue{{1}, {2}, {3}, {4}, true, publishes});
   all.emplace_back(ToQueue{{1}, {2}, {3}, {4}, false, SubscribeTo{{5}, subscription}});
+  all.emplace_back(ToChannel{{1}, {2}, {3}, RejectedBy{{{5}, {6}}}});
   DeliveredBy delivered{{"tag"}, {{0, {4}, true, some_message()}}};
   all.emplace_back(ToChannel{{1}, {2}, {3}, delivered});
   all.emplace_back(

@@ -13,6 +13,7 @@ void Producers::note(broker::ChannelId producer, broker::PublishSeq seq) {
   places_.emplace(producer, std::prev(order_.end()));
   if (order_.size() > capacity) {
     places_.erase(order_.front().producer);
+    refused_.erase(order_.front().producer);
     order_.pop_front();
   }
 }
@@ -22,10 +23,32 @@ broker::PublishSeq Producers::taken_up_to(broker::ChannelId producer) const {
   return place == places_.end() ? broker::PublishSeq{} : place->second->seq;
 }
 
-void Producers::assign(const std::vector<ProducerMark>& marks) {
+void Producers::note_refused(broker::ChannelId producer, broker::PublishSeq seq) {
+  // A place among the others bounds these too.
+  note(producer, taken_up_to(producer));
+  broker::PublishSeq& refused = refused_[producer];
+  refused = std::max(refused, seq);
+}
+
+broker::PublishSeq Producers::refused_up_to(broker::ChannelId producer) const {
+  auto refused = refused_.find(producer);
+  return refused == refused_.end() ? broker::PublishSeq{} : refused->second;
+}
+
+std::vector<ProducerMark> Producers::refusals() const {
+  std::vector<ProducerMark> refusals;
+  for (const auto& [producer, seq] : refused_) refusals.push_back({producer, seq});
+  return refusals;
+}
+
+void Producers::assign(const std::vector<ProducerMark>& marks,
+                       const std::vector<ProducerMark>& refusals) {
   order_.clear();
   places_.clear();
+  refused_.clear();
   for (const ProducerMark& mark : marks) note(mark.producer, mark.seq);
+  for (const ProducerMark& mark : refusals)
+    if (places_.contains(mark.producer)) refused_[mark.producer] = mark.seq;
 }
 
 }  // namespace warren::cluster

@@ -31,4 +31,18 @@ MessageIndex find_agreement(const EpochHistory& one, MessageIndex one_last,
   return agreed;
 }
 
+std::vector<DatedAt> dates_of(const std::vector<broker::TimeMark>& marks) {
+  std::vector<DatedAt> dates;
+  for (const broker::TimeMark& mark : marks)
+    dates.push_back({mark.after, {mark.arrived_ms, mark.ttl_ms, mark.has_own}});
+  return dates;
+}
+
+std::vector<broker::TimeMark> marks_of(const std::vector<DatedAt>& dates) {
+  std::vector<broker::TimeMark> marks;
+  for (const auto& [after, dated] : dates)
+    marks.push_back({after, dated.arrived_ms, dated.ttl_ms, dated.has_own});
+  return marks;
+}
+
 }  // namespace warren::cluster

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <optional>
 #include <variant>
 #include <vector>
 
 #include "broker/channel.h"
+#include "broker/queue_times.h"
 #include "catalog/names.h"
 
 /// The entries of a queue's log: what its leader ordered and its replicas repeat.
@@ -44,10 +46,36 @@ struct Barrier {
   void fields(A&) {}
 };
 
+/// Of the producer's publishes up to `seq` some were refused: a later one that was taken is no
+/// proof that the others were.
+struct Refused {
+  broker::ChannelId producer;
+  broker::PublishSeq seq;
+  template <typename A>
+  void fields(A& a) { a(producer, seq); }
+};
+
+/// What comes after this entry came in at that time (broker/queue_times.h).
+struct Dated {
+  broker::WallMs arrived_ms = 0;
+  std::optional<std::uint64_t> ttl_ms;
+  bool has_own = false;
+  template <typename A>
+  void fields(A& a) { a(arrived_ms, ttl_ms, has_own); }
+};
+
+/// A Dated at its place.
+struct DatedAt {
+  MessageIndex after;
+  Dated dated;
+  template <typename A>
+  void fields(A& a) { a(after, dated); }
+};
+
 struct QueueEntry {
   Epoch epoch;
   MessageIndex index;
-  std::variant<Enqueued, Settled, Delivered, Barrier> what;
+  std::variant<Enqueued, Settled, Delivered, Barrier, Refused, Dated> what;
 
   /// Whether the entry goes to the disk of a durable queue's replica at all.
   bool is_written() const {
@@ -81,6 +109,9 @@ using EpochHistory = std::vector<EpochStart>;
 MessageIndex find_agreement(const EpochHistory& one, MessageIndex one_last,
                             const EpochHistory& other, MessageIndex other_last,
                             MessageIndex common);
+
+std::vector<DatedAt> dates_of(const std::vector<broker::TimeMark>& marks);
+std::vector<broker::TimeMark> marks_of(const std::vector<DatedAt>& dates);
 
 /// The highest publish of each producer that a queue has taken; bounded, the longest silent
 /// producers are forgotten.

@@ -47,7 +47,7 @@ TEST_CASE("a publish that comes again after a failover is recognised") {
   CHECK(producers.taken_up_to(one).value < 6);
   CHECK(producers.taken_up_to(other).value < 1);
   Producers copy;
-  copy.assign(producers.marks());
+  copy.assign(producers.marks(), producers.refusals());
   CHECK(copy.taken_up_to(one).value >= 5);
 }
 

@@ -33,6 +33,7 @@ QueueLeader::QueueLeader(QueueContext& context, Replica& replica, Epoch epoch)
   replica_.apply_all();
   // What was delivered last before a crash may not be on record, and the flag must not be missing.
   replica_.queue().mark_redelivered(replica_.last());
+  read_settings();
   read_dead_letter_rule();
 }
 
@@ -77,7 +78,7 @@ bool QueueLeader::attach(const NodeName& from, const ToQueue& to) {
   if (is_known && to.lease == attachment->second.lease) return true;
   if (!to.is_first || (is_known && to.lease < attachment->second.lease)) return false;
   if (is_known) drop(to.channel);
-  attachments_[to.channel] = {from, to.lease, {}, 0};
+  attachments_[to.channel] = {from, to.lease, {}, 0, {}};
   return true;
 }
 
@@ -112,35 +113,9 @@ void QueueLeader::reply(const ToQueue& to, RequestId request, base::Result<broke
   tell(to.channel, to.lease, std::move(replied));
 }
 
-void QueueLeader::order(std::variant<Enqueued, Settled, Delivered, Barrier> what) {
+void QueueLeader::order(decltype(QueueEntry::what) what) {
   replica_.append_applied(QueueEntry{epoch_, replica_.last().next(), std::move(what)});
   context_.wake(replica_.id());
-}
-
-void QueueLeader::handle(const ToQueue& to, const PublishTo& batch) {
-  PublishSeq taken = replica_.producers().taken_up_to(to.channel);
-  for (const Publish& publish : batch.publishes) {
-    if (publish.seq <= taken) {
-      confirm_again(to, publish.seq);
-      continue;
-    }
-    order(Enqueued{to.channel, publish.seq, publish.message});
-    replica_.queue().put(replica_.last(), publish.message, false);
-    confirms_.push_back({replica_.last(), to.channel, to.lease, publish.seq});
-  }
-  if (!batch.publishes.empty())
-    replica_.producers().note(to.channel, batch.publishes.back().seq);
-}
-
-/// A publish that was sent again after a failover: it is in the log already, perhaps not committed.
-void QueueLeader::confirm_again(const ToQueue& to, PublishSeq seq) {
-  MessageIndex index = replica_.commit();
-  for (const QueueEntry& entry : replica_.entries()) {
-    const auto* enqueued = std::get_if<Enqueued>(&entry.what);
-    if (enqueued && enqueued->producer == to.channel && enqueued->seq == seq) index = entry.index;
-  }
-  auto place = std::ranges::upper_bound(confirms_, index, {}, &PendingConfirm::index);
-  confirms_.insert(place, {index, to.channel, to.lease, seq});
 }
 
 void QueueLeader::handle(const ToQueue& to, const SubscribeTo& subscribe) {
@@ -169,6 +144,7 @@ void QueueLeader::handle(const ToQueue& to, const LimitTo& limit) {
 }
 
 void QueueLeader::handle(const ToQueue& to, const GetFrom& get) {
+  if (settings_.expires_ms) used_ = context_.clock().now();
   gets_.push_back({to.channel, to.lease, get, replica_.last()});
 }
 
@@ -188,6 +164,8 @@ void QueueLeader::handle(const ToQueue& to, const SyncTo& sync) {
 }
 
 void QueueLeader::handle(const ToQueue& to, const CountFrom& count) {
+  // Who declares a queue that is there asks this.
+  if (settings_.expires_ms) used_ = context_.clock().now();
   broker::QueueCounts counts = replica_.queue().counts();
   reply(to, count.request, broker::Reply{counts.ready, counts.consumers, {}});
 }
@@ -329,6 +307,7 @@ void QueueLeader::on_catalog_changed() {
     follower.placement_version = queue->placement_version;
   }
   yield_if_unwanted();
+  read_settings();
   read_dead_letter_rule();
   context_.wake(replica_.id());
 }
@@ -368,10 +347,12 @@ void QueueLeader::confirm() {
 void QueueLeader::answer_gets() {
   while (!gets_.empty()) {
     PendingGet& get = gets_.front();
+    expire();
     auto got = replica_.queue().get(get.channel, get.get.no_ack, deliverable());
     if (!got && replica_.queue().missing()) return;
     bool is_final = got || replica_.queue().counts().ready == 0 || deliverable() >= get.wait_for;
     if (!is_final) return;
+    expire();
     GotFrom event{get.get.request, {}, replica_.queue().counts().ready};
     if (got) {
       if (got->index > replica_.delivered()) order(Delivered{got->index});
@@ -475,10 +456,17 @@ void QueueLeader::ship_snapshot(const NodeName& node, Follower& follower) {
     return;
   }
   if (missing) return replica_.fetch(missing);
-  SnapshotEnd end{replica_.id(), epoch_, follower.snapshot_last, replica_.delivered(), {}, {}};
+  SnapshotEnd end;
+  end.queue = replica_.id();
+  end.epoch = epoch_;
+  end.last = follower.snapshot_last;
+  end.delivered = replica_.delivered();
   for (const EpochStart& start : replica_.epochs())
     if (start.start <= follower.snapshot_last) end.epochs.push_back(start);
+  for (const DatedAt& date : dates_of(replica_.queue().times()))
+    if (date.after <= follower.snapshot_last) end.dates.push_back(date);
   end.producers = replica_.producers().marks();
+  end.refusals = replica_.producers().refusals();
   context_.send(node, std::move(end));
   follower.is_tailing = true;
   follower.sent = follower.snapshot_last;
@@ -530,9 +518,16 @@ void QueueLeader::advance() {
   commit();
   confirm();
   answer_syncs();
+  if (has_length_limit_ || replica_.queue().has_times()) {
+    // What is too old or too much is gone before anybody asks for it.
+    serve();
+    drop_excess();
+  }
   answer_gets();
-  deliver();
+  serve();
+  wake_for_expiry();
   bury();
+  if (settings_.expires_ms) delete_if_unused_for_long();
   ship();
   discard();
 }

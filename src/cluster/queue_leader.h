@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/ring.h"
+#include "broker/queue_arguments.h"
 #include "cluster/dead_letters.h"
 #include "cluster/queue_context.h"
 #include "cluster/replica.h"
@@ -46,6 +47,8 @@ class QueueLeader {
     Lease lease;
     DeliveredBy delivered;  ///< in this turn, not yet told
     std::size_t delivered_bytes = 0;
+    /// The last publish that was refused, to be noted before another is taken; zero for none.
+    PublishSeq refused;
   };
   /// Whether a proposal has been answered; it outlives the leader that made it.
   struct Proposal {
@@ -98,8 +101,21 @@ class QueueLeader {
   bool attach(const NodeName& from, const ToQueue& to);
   void drop(ChannelId channel);
   void detach(ChannelId channel);
-  void order(std::variant<Enqueued, Settled, Delivered, Barrier> what);
-  void confirm_again(const ToQueue& to, PublishSeq seq);
+  void order(decltype(QueueEntry::what) what);
+  void take(const ToQueue& to, const Publish& publish);
+  void answer_again(const ToQueue& to, PublishSeq seq, RejectedBy& rejected);
+  bool has_room(const broker::Message& message) const;
+  bool refuses(const broker::Message& message);
+  void refuse(const ToQueue& to, const Publish& publish, RejectedBy& rejected);
+  void read_settings();
+  void drop_excess();
+  void date(const broker::Message& message);
+  broker::WallMs wall_ms() const;
+  bool expire();
+  void serve();
+  void wake_for_expiry();
+  void delete_if_unused_for_long();
+  void note_refused(ChannelId channel, PublishSeq seq);
   void drop_lost();
   void read_dead_letter_rule();
   void bury();
@@ -132,6 +148,11 @@ class QueueLeader {
   QueueContext& context_;
   Replica& replica_;
   Epoch epoch_;
+  broker::QueueSettings settings_;
+  bool has_length_limit_ = false;  ///< and the oldest go
+  bool has_refused_ = false;  ///< some attachment's `refused` is set
+  base::Time used_;           ///< when somebody used the queue last, for its own expiry
+  bool is_consumed_ = false;  ///< it has consumers, as `advance` saw last
   std::map<ChannelId, Attachment> attachments_;
   std::map<NodeName, Follower> followers_;
   /// Members proposed to leave the in-sync set.

@@ -124,6 +124,13 @@ struct ConfirmedBy {
   template <typename A>
   void fields(A& a) { a(publishes); }
 };
+/// The queue had no room for these. Unlike a confirm this may be said of a publish that was taken,
+/// after a failover.
+struct RejectedBy {
+  std::vector<PublishSeq> publishes;
+  template <typename A>
+  void fields(A& a) { a(publishes); }
+};
 struct DeliveredMessage {
   std::uint32_t consumer = 0;  ///< its place in DeliveredBy::consumer_tags
   MessageIndex index;
@@ -168,7 +175,8 @@ struct NotLeading {
   void fields(A&) {}
 };
 using QueueEvent =
-    std::variant<ConfirmedBy, DeliveredBy, GotFrom, RepliedBy, CancelledBy, NotLeading>;
+    std::variant<ConfirmedBy, RejectedBy, DeliveredBy, GotFrom, RepliedBy, CancelledBy,
+                 NotLeading>;
 struct ToChannel {
   ChannelId channel;
   QueueId queue;

@@ -37,6 +37,9 @@ std::size_t archived_bytes(const QueueEntry& entry) {
     return head + 8 + 8 + 4 + enqueued->message.encoded().size();
   if (const auto* settled = std::get_if<Settled>(&entry.what))
     return head + 4 + 8 * settled->messages.size();
+  if (std::holds_alternative<Refused>(entry.what)) return head + 8 + 8;
+  if (const auto* dated = std::get_if<Dated>(&entry.what))
+    return head + 8 + (dated->ttl_ms ? 9 : 1) + 1;
   return head + (std::holds_alternative<Delivered>(entry.what) ? 8 : 0);
 }
 
@@ -110,6 +113,10 @@ void Replica::apply(const QueueEntry& entry) {
     settle(settled->messages);
   } else if (const auto* delivered = std::get_if<Delivered>(&entry.what)) {
     delivered_ = std::max(delivered_, delivered->up_to);
+  } else if (const auto* refused = std::get_if<Refused>(&entry.what)) {
+    producers_.note_refused(refused->producer, refused->seq);
+  } else if (const auto* dated = std::get_if<Dated>(&entry.what)) {
+    queue_.add_time({entry.index, dated->arrived_ms, dated->ttl_ms, dated->has_own});
   }
 }
 
@@ -204,7 +211,7 @@ void Replica::start_snapshot() {
   entries_.clear();
   discarded_ = applied_ = commit_ = last_ = delivered_ = written_ = MessageIndex{};
   epochs_.clear();
-  producers_.assign({});
+  producers_.assign({}, {});
   unsynced_.clear();
   chunks_.clear();
   is_usable_ = false;
@@ -231,7 +238,8 @@ void Replica::finish_snapshot(SnapshotEnd end) {
   discarded_ = last_ = applied_ = commit_ = written_ = std::max(last_, end.last);
   delivered_ = end.delivered;
   epochs_ = std::move(end.epochs);
-  producers_.assign(end.producers);
+  producers_.assign(end.producers, end.refusals);
+  queue_.set_times(marks_of(end.dates));
   is_usable_ = true;
   if (!is_durable_) return;
   write_header();
@@ -267,8 +275,14 @@ MessageIndex Replica::acked() {
 }
 
 void Replica::write_header() {
-  HeaderRecord record{is_usable_, applied_,           delivered_,
-                      epochs_,    producers_.marks(), list_segments(pages_.get())};
+  HeaderRecord record{is_usable_,
+                      applied_,
+                      delivered_,
+                      epochs_,
+                      producers_.marks(),
+                      producers_.refusals(),
+                      dates_of(queue_.times()),
+                      list_segments(pages_.get())};
   if (pages_) pages_->set_listed();
   header_ = append_record(log_, stream_, header_record, record);
   has_header_ = true;

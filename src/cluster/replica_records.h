@@ -54,9 +54,13 @@ struct HeaderRecord {
   MessageIndex delivered;
   EpochHistory epochs;
   std::vector<ProducerMark> producers;
+  std::vector<ProducerMark> refusals;  ///< see Refused
+  std::vector<DatedAt> dates;
   std::vector<ListedSegment> segments;
   template <typename A>
-  void fields(A& a) { a(is_usable, applied, delivered, epochs, producers, segments); }
+  void fields(A& a) {
+    a(is_usable, applied, delivered, epochs, producers, refusals, dates, segments);
+  }
 };
 
 }  // namespace warren::cluster

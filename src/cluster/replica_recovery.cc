@@ -39,7 +39,8 @@ void Replica::recover(storage::LogPosition position, std::uint8_t kind, base::By
       entries_.clear();
       chunks_.clear();
       epochs_.clear();
-      producers_.assign({});
+      producers_.assign({}, {});
+      queue_.set_times({});
       applied_ = commit_ = last_ = delivered_ = MessageIndex{};
       is_usable_ = false;
       header_ = position;
@@ -91,7 +92,8 @@ void Replica::recover_header(base::ByteView payload) {
     recovering_->segments.push_back(note_of(segment));
   recovering_->settled.clear();
   is_usable_ = record->is_usable;
-  producers_.assign(record->producers);
+  producers_.assign(record->producers, record->refusals);
+  queue_.set_times(marks_of(record->dates));
   // It knows of everything that was written before it; records that are left may not tell all.
   epochs_ = std::move(record->epochs);
 }

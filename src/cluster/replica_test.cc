@@ -124,7 +124,7 @@ TEST_CASE("a snapshot that was cut off leaves a copy that says so") {
   CHECK_FALSE(copy.replica->is_usable());
   copy.replica->start_snapshot();
   copy.replica->add_snapshot({{{5}, message("new")}});
-  copy.replica->finish_snapshot({queue, {3}, {7}, {5}, {{{3}, {1}}}, {}});
+  copy.replica->finish_snapshot({queue, {3}, {7}, {5}, {{{3}, {1}}}, {}, {}, {}});
   copy.sync();
   Copy again(files);
   CHECK(again.replica->is_usable());
@@ -150,4 +150,47 @@ TEST_CASE("records that are moved are found once, with what was settled gone") {
   CHECK(bodies.size() == 19);
   CHECK(std::find(bodies.begin(), bodies.end(), "m4") == bodies.end());
   CHECK(copy.replica->last() == MessageIndex{22});
+}
+
+TEST_CASE("a restart knows when messages came in") {
+  auto files = std::make_shared<storage::MemoryFiles>();
+  std::vector<broker::TimeMark> marks{{{1}, 1000, 50, false}, {{3}, 2000, {}, true}};
+  {
+    Copy copy(files);
+    copy.replica->append({Epoch{1}, {1}, Dated{1000, 50, false}});
+    copy.enqueue(2, message("a"));
+    copy.replica->append({Epoch{1}, {3}, Dated{2000, {}, true}});
+    copy.enqueue(4, message("b"));
+    copy.replica->apply_committed({4});
+    copy.enqueue(5, message("shows what is committed"));
+    copy.sync();
+    CHECK(copy.replica->queue().times() == marks);
+  }
+  {
+    Copy copy(files);
+    CHECK(copy.replica->queue().times() == marks);
+    // What is written anew at the log's end says it all again.
+    copy.replica->move(copy.log->end());
+    copy.sync();
+  }
+  Copy copy(files);
+  CHECK(copy.replica->queue().times() == marks);
+}
+
+TEST_CASE("a snapshot tells when messages came in, and what was refused") {
+  Copy copy;
+  copy.replica->append({Epoch{1}, {1}, Dated{7, 1, false}});
+  copy.replica->apply_committed({1});
+  copy.replica->start_snapshot();
+  CHECK(copy.replica->queue().times().empty());
+  copy.replica->add_snapshot({{{2}, message("a")}});
+  SnapshotEnd end;
+  end.last = MessageIndex{2};
+  end.dates = {{{1}, {1000, 50, false}}};
+  end.producers = {{{9}, {5}}};
+  end.refusals = {{{9}, {4}}};
+  copy.replica->finish_snapshot(end);
+  CHECK(copy.replica->queue().times() ==
+        std::vector<broker::TimeMark>{{{1}, 1000, 50, false}});
+  CHECK(copy.replica->producers().refused_up_to({9}) == broker::PublishSeq{4});
 }
