@@ -24,12 +24,13 @@ void Admin::declare_missing() {
       catalog::Queue queue;
       queue.name = {"/", plan.name};
       queue.durable = plan.is_durable;
-      if (plan.has_priorities)
-        queue.arguments = {{"x-max-priority", base::FieldValue(std::int32_t{2})}};
+      queue.arguments = plan.arguments;
+      if (plan.has_priorities) queue.arguments.add("x-max-priority", std::int32_t{2});
       queue.leader = node.node_name();
-      if (!plan.dead_letters.empty())
-        queue.arguments = {{"x-dead-letter-exchange", ""},
-                           {"x-dead-letter-routing-key", plan.dead_letters}};
+      if (!plan.dead_letters.empty()) {
+        queue.arguments.add("x-dead-letter-exchange", "");
+        queue.arguments.add("x-dead-letter-routing-key", plan.dead_letters);
+      }
       broker::RequestId request = next_request();
       asked_[request] = {Kind::declare, {}};
       node.change(channel(), request, catalog::DeclareQueue{queue});

@@ -15,6 +15,7 @@ class Admin final : public Client {
     bool is_excused = false;  ///< its messages may go for reasons that are not looked at
     bool has_priorities = false;
     std::string dead_letters = {};  ///< the queue to which what is rejected goes, listed before
+    base::FieldTable arguments = {};
   };
 
   Admin(World& world, Ledger& ledger, std::vector<QueuePlan> queues);

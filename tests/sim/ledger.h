@@ -35,7 +35,7 @@ class Ledger {
   /// The broker has said that what was settled is durable.
   void settled_durably(QueueId queue, std::uint64_t message);
 
-  /// A leadership that a node has heard of. One epoch of a queue has one leader.
+  /// A queue and its leadership, as a node has heard of them. One epoch of a queue has one leader.
   void note_leader(const catalog::Queue& queue);
   /// A process has ended, and with it what it knew.
   void note_end_of_process() { ++generation_; }

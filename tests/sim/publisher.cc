@@ -71,6 +71,8 @@ void Publisher::publish(Item item) {
     parts.body = body;
     parts.persistent = item.is_persistent;
     parts.priority = static_cast<std::uint8_t>(last_seq_.value % 3);
+    if (item.queues == std::vector<std::string>{short_lived} && world_.random().chance(50))
+      parts.expiration_ms = world_.random().below(5) * 500;
     unconfirmed_[last_seq_] = item;
     node.publish(channel(), last_seq_, broker::Message::make(parts), queues);
   });

@@ -10,6 +10,9 @@ namespace warren::sim {
 /// Publishes with confirms, and again what was not confirmed when its channel was lost.
 class Publisher final : public Client {
  public:
+  /// The queue whose messages may have expirations of their own.
+  static constexpr const char* short_lived = "ha.short";
+
   struct Plan {
     std::vector<std::string> queues;
     base::Duration interval = std::chrono::milliseconds(30);

@@ -117,6 +117,13 @@ void Scenario::make_clients() {
     plans.push_back({target});
     plans.push_back({.name = "ha.dying", .dead_letters = target});
   }
+  if (random.chance(50)) {
+    base::FieldTable narrow{{"x-max-length", std::int32_t{30}}, {"x-overflow", "reject-publish"}};
+    plans.push_back({.name = "ha.narrow", .arguments = narrow});
+    base::FieldTable brief{{"x-max-length", std::int32_t{50}},
+                           {"x-message-ttl", std::int32_t{3000}}};
+    plans.push_back({.name = Publisher::short_lived, .is_excused = true, .arguments = brief});
+  }
   if (has_deletes) plans.push_back({"ha.doomed"});
   for (const auto& plan : plans) queues_.push_back(plan.name);
   auto admin = std::make_unique<Admin>(world_, ledger_, plans);
