@@ -73,6 +73,26 @@ async def requeue(connection):
     ok("requeue")
 
 
+async def dead_letter(connection):
+    async with connection.channel() as channel:
+        exchange = await channel.declare_exchange("aio_pika.dead", "fanout", auto_delete=True)
+        dead = await channel.declare_queue(exclusive=True)
+        await dead.bind(exchange)
+        queue = await channel.declare_queue(
+            exclusive=True, arguments={"x-dead-letter-exchange": exchange.name})
+        await channel.default_exchange.publish(persistent("bad"), queue.name)
+        arrived = asyncio.Queue()
+        await dead.consume(arrived.put)
+        await (await queue.get()).nack(requeue=False)
+        message = await arrived.get()
+        death, = message.headers["x-death"]
+        assert message.body == b"bad"
+        assert (death["reason"], death["queue"], death["count"]) == ("rejected", queue.name, 1)
+        assert message.headers["x-first-death-queue"] == queue.name
+        await message.ack()
+    ok("dead letter")
+
+
 async def returned(connection):
     async with connection.channel(on_return_raises=True) as channel:
         try:
@@ -225,7 +245,7 @@ async def main():
     logging.disable(logging.CRITICAL)  # it logs what this program provokes
     await refused_password()
     async with await aio_pika.connect_robust(url()) as connection:
-        for step in (publish_and_consume, requeue, returned, properties,
+        for step in (publish_and_consume, requeue, dead_letter, returned, properties,
                      precondition, direct_reply_to, rpc_pattern, transaction, deleted_queue,
                      recovery):
             await step(connection)

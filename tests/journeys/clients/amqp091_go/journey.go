@@ -137,6 +137,26 @@ func requeue(connection *amqp.Connection) {
 	ok("requeue")
 }
 
+func deadLetter(connection *amqp.Connection) {
+	channel := open(connection)
+	defer channel.Close()
+	must(channel.ExchangeDeclare("go.dead", amqp.ExchangeFanout, false, true, false, false, nil))
+	dead := private(channel, nil)
+	must(channel.QueueBind(dead, "", "go.dead", false, nil))
+	queue := private(channel, amqp.Table{"x-dead-letter-exchange": "go.dead"})
+	publish(channel, queue, "bad")
+	message := get(channel, queue, false)
+	must(message.Nack(false, false))
+	message = <-consume(channel, dead, true)
+	check("body", "bad", string(message.Body))
+	death := message.Headers["x-death"].([]any)[0].(amqp.Table)
+	check("reason", "rejected", death["reason"])
+	check("queue", queue, death["queue"])
+	check("count", int64(1), death["count"])
+	check("first queue", queue, message.Headers["x-first-death-queue"])
+	ok("dead letter")
+}
+
 func returned(connection *amqp.Connection) {
 	channel := open(connection)
 	defer channel.Close()
@@ -274,7 +294,7 @@ func main() {
 	connection, err := dial()
 	must(err)
 	for _, step := range []func(*amqp.Connection){
-		publishAndConsume, requeue, returned, properties, precondition, replyTo,
+		publishAndConsume, requeue, deadLetter, returned, properties, precondition, replyTo,
 		transaction, deletedQueue, recovery,
 	} {
 		step(connection)

@@ -80,6 +80,27 @@ def requeue(connection)
   ok 'requeue'
 end
 
+def dead_letter(connection)
+  with_channel(connection) do |channel|
+    exchange = channel.fanout('bunny.dead', auto_delete: true)
+    arrived = Thread::Queue.new
+    channel.queue('', exclusive: true).bind(exchange).subscribe do |_delivery, properties, body|
+      arrived << [properties.headers, body]
+    end
+    queue = channel.queue('', exclusive: true,
+                              arguments: { 'x-dead-letter-exchange' => exchange.name })
+    queue.publish('bad')
+    delivery, = queue.pop(manual_ack: true)
+    channel.nack(delivery.delivery_tag, false, false)
+    headers, body = arrived.pop
+    check('body', 'bad', body)
+    death = headers['x-death'].first
+    check('death', ['rejected', queue.name, 1], death.values_at('reason', 'queue', 'count'))
+    check('first death', queue.name, headers['x-first-death-queue'])
+  end
+  ok 'dead letter'
+end
+
 def returned(connection)
   with_channel(connection) do |channel|
     back = Thread::Queue.new
@@ -192,6 +213,6 @@ end
 
 refused_password
 connection = connect
-%i[publish_and_consume requeue returned properties precondition reply_to transaction
+%i[publish_and_consume requeue dead_letter returned properties precondition reply_to transaction
    deleted_queue recovery].each { |step| send(step, connection) }
 connection.close

@@ -136,6 +136,27 @@ public final class Journey {
     ok("requeue");
   }
 
+  private static void deadLetter(Connection connection) throws Exception {
+    try (Channel channel = connection.createChannel()) {
+      channel.exchangeDeclare("java.dead", BuiltinExchangeType.FANOUT, false, true, null);
+      String dead = privateQueue(channel, null);
+      channel.queueBind(dead, "java.dead", "");
+      String queue = privateQueue(channel, Map.of("x-dead-letter-exchange", "java.dead"));
+      channel.basicPublish("", queue, PERSISTENT, bytes("bad"));
+      GetResponse bad = channel.basicGet(queue, false);
+      channel.basicNack(bad.getEnvelope().getDeliveryTag(), false, false);
+      Delivery delivery = consume(channel, dead).take();
+      Map<String, Object> headers = delivery.getProperties().getHeaders();
+      Map<?, ?> death = (Map<?, ?>) ((List<?>) headers.get("x-death")).get(0);
+      check("body", "bad", text(delivery.getBody()));
+      check("reason", "rejected", death.get("reason").toString());
+      check("queue", queue, death.get("queue").toString());
+      check("count", 1L, death.get("count"));
+      check("first queue", queue, headers.get("x-first-death-queue").toString());
+    }
+    ok("dead letter");
+  }
+
   private static void returned(Connection connection) throws Exception {
     try (Channel channel = connection.createChannel()) {
       BlockingQueue<Return> back = new LinkedBlockingQueue<>();
@@ -286,7 +307,7 @@ public final class Journey {
   public static void main(String[] address) throws Exception {
     ConnectionFactory factory = factory(address);
     refusedPassword(factory);
-    List<Step> steps = List.of(Journey::publishAndConsume, Journey::requeue,
+    List<Step> steps = List.of(Journey::publishAndConsume, Journey::requeue, Journey::deadLetter,
         Journey::returned, Journey::properties, Journey::precondition, Journey::replyTo,
         Journey::transaction, Journey::deletedQueue, Journey::recovery);
     try (Connection connection = factory.newConnection("journey")) {

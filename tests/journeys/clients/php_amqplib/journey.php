@@ -139,6 +139,26 @@ function requeue(AbstractConnection $connection): void
     ok('requeue');
 }
 
+function deadLetter(AbstractConnection $connection): void
+{
+    $channel = $connection->channel();
+    $channel->exchange_declare('php.dead', AMQPExchangeType::FANOUT, auto_delete: true);
+    $dead = privateQueue($channel);
+    $channel->queue_bind($dead, 'php.dead');
+    $queue = privateQueue($channel, ['x-dead-letter-exchange' => 'php.dead']);
+    $channel->basic_publish(persistent('bad'), '', $queue);
+    $channel->basic_get($queue)->nack();
+    receive($channel, $dead, 1, function (AMQPMessage $message) use ($queue): void {
+        $headers = $message->get('application_headers')->getNativeData();
+        $death = $headers['x-death'][0];
+        check('body', 'bad', $message->getBody());
+        check('death', ['rejected', $queue, 1], [$death['reason'], $death['queue'], $death['count']]);
+        check('first death', $queue, $headers['x-first-death-queue']);
+    });
+    $channel->close();
+    ok('dead letter');
+}
+
 function returned(AbstractConnection $connection): void
 {
     $channel = $connection->channel();
@@ -295,7 +315,7 @@ function recovery(AbstractConnection $connection): void
 refusedPassword();
 $connection = connect();
 foreach (
-    [publishAndConsume(...), requeue(...), returned(...), properties(...),
+    [publishAndConsume(...), requeue(...), deadLetter(...), returned(...), properties(...),
     precondition(...), replyTo(...), transaction(...), deletedQueue(...), recovery(...)] as $step
 ) {
     $step($connection);

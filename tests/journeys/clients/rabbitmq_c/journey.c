@@ -218,6 +218,42 @@ static void requeue(amqp_connection_state_t connection) {
   ok("requeue");
 }
 
+static void dead_letter(amqp_connection_state_t connection) {
+  open_channel(connection, 1);
+  amqp_exchange_declare(connection, 1, bytes("c.dead"), bytes("fanout"), 0, 0, 1, 0,
+                        amqp_empty_table);
+  EXPECT_NORMAL(amqp_get_rpc_reply(connection));
+  const amqp_bytes_t dead = private_queue(connection, 1, "c.dead", amqp_empty_table);
+  amqp_queue_bind(connection, 1, dead, bytes("c.dead"), amqp_empty_bytes, amqp_empty_table);
+  EXPECT_NORMAL(amqp_get_rpc_reply(connection));
+  amqp_table_entry_t argument = text_entry("x-dead-letter-exchange", "c.dead");
+  const amqp_bytes_t queue = private_queue(connection, 1, "c.bad", (amqp_table_t){1, &argument});
+  publish(connection, queue, "bad");
+  amqp_message_t message;
+  uint64_t tag;
+  bool redelivered;
+  CHECK(get(connection, queue, false, &message, &tag, &redelivered));
+  amqp_destroy_message(&message);
+  consume(connection, dead, "dead", true);
+  CHECK(amqp_basic_nack(connection, 1, tag, 0, 0) == AMQP_STATUS_OK);
+  amqp_envelope_t envelope;
+  EXPECT_NORMAL(amqp_consume_message(connection, &envelope, NULL, 0));
+  CHECK(same(envelope.message.body, "bad"));
+  const amqp_table_t headers = envelope.message.properties.headers;
+  const amqp_array_t deaths = find(headers, "x-death")->value.array;
+  CHECK(deaths.num_entries == 1);
+  const amqp_table_t death = deaths.entries[0].value.table;
+  CHECK(same(find(death, "reason")->value.bytes, "rejected"));
+  CHECK(same(find(death, "queue")->value.bytes, "c.bad"));
+  CHECK(find(death, "count")->value.i64 == 1);
+  CHECK(same(find(headers, "x-first-death-queue")->value.bytes, "c.bad"));
+  amqp_destroy_envelope(&envelope);
+  amqp_bytes_free(queue);
+  amqp_bytes_free(dead);
+  close_channel(connection, 1);
+  ok("dead letter");
+}
+
 static void returned(amqp_connection_state_t connection) {
   open_channel(connection, 1);
   CHECK(amqp_basic_publish(connection, 1, amqp_empty_bytes, bytes("c.nobody"), 1, 0, NULL,
@@ -444,9 +480,9 @@ int main(int argc, char** argv) {
   amqp_connection_state_t connection = dial("guest", &reply);
   CHECK(connection != NULL);
   EXPECT_NORMAL(reply);
-  void (*const steps[])(amqp_connection_state_t) = {publish_and_consume, requeue,       returned,
-                                                    properties,          precondition,  reply_to,
-                                                    transaction,         deleted_queue, recovery};
+  void (*const steps[])(amqp_connection_state_t) = {
+      publish_and_consume, requeue,  dead_letter, returned,      properties,
+      precondition,        reply_to, transaction, deleted_queue, recovery};
   for (size_t i = 0; i < sizeof steps / sizeof steps[0]; ++i) steps[i](connection);
   return 0;
 }
