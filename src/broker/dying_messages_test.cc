@@ -135,3 +135,42 @@ TEST_CASE("dying messages go to disk and come back") {
   kept.queue.evict({1}, {2});
   CHECK_FALSE(kept.queue.next_dying()->message);
 }
+
+TEST_CASE("what was given back too often dies") {
+  for (bool keeps : {true, false}) {
+    KeepingQueue kept(1);
+    kept.queue.set_keeps_dead(keeps);
+    kept.queue.set_delivery_limit(2);
+    kept.queue.settle(channel, Indexes{{1}}, Outcome::requeued, kept.gone);
+    REQUIRE(kept.queue.get(channel, false, {99}));
+    // The client has not seen it.
+    kept.queue.settle(channel, Indexes{{1}}, Outcome::returned, kept.gone);
+    REQUIRE(kept.queue.get(channel, false, {99}));
+    CHECK(kept.queue.drop_channel(channel).empty());
+    REQUIRE(kept.queue.get(channel, false, {99}));
+    Indexes gone = kept.queue.drop_channel(channel);
+    CHECK(gone == (keeps ? Indexes{} : Indexes{{1}}));
+    CHECK(kept.queue.counts().ready == 0);
+    auto dying = kept.queue.next_dying();
+    CHECK(dying.has_value() == keeps);
+    if (dying) CHECK(dying->reason == DeathReason::delivery_limit);
+  }
+}
+
+TEST_CASE("how often a message came back is forgotten with it") {
+  KeepingQueue kept(3);
+  kept.queue.set_keeps_dead(false);
+  kept.queue.set_delivery_limit(1);
+  kept.queue.drop_channel(channel);
+  CHECK(kept.queue.get(channel, true, {99}));
+  REQUIRE(kept.queue.get(channel, false, {99}));
+  kept.queue.settle(channel, Indexes{{2}}, Outcome::acknowledged, kept.gone);
+  kept.queue.purge(kept.gone);
+  CHECK(kept.gone == Indexes{{2}, {3}});
+  // Where indexes come again, as they never do, the count would show.
+  for (std::uint64_t index = 1; index <= 3; ++index) {
+    kept.queue.put({index}, Message::make({}), false);
+    REQUIRE(kept.queue.get(channel, false, {99}));
+  }
+  CHECK(kept.queue.drop_channel(channel).empty());
+}

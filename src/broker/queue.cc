@@ -1,6 +1,7 @@
 #include "broker/queue.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "broker/message_run.h"
@@ -19,6 +20,9 @@ struct Queue::State {
   std::uint64_t held_resident_bytes = 0;
   bool keeps_dead = false;
   std::unique_ptr<MessageAges> ages;  ///< once a message may expire
+  std::optional<std::uint64_t> delivery_limit;
+  /// How often messages were given back; empty without a limit.
+  std::map<MessageIndex, std::uint64_t> returns;
   /// What `deliver` or `get` met last that was not in memory. It may be gone by now.
   MessageIndex starved_by;
 
@@ -47,7 +51,8 @@ struct Queue::State {
   /// For every message that leaves other than by being taken or purged. It is in no run any more.
   void end(MessageRun::Entry entry, DeathReason reason, std::vector<MessageIndex>& gone) {
     // It may come to life again.
-    entry.redelivered |= reason == DeathReason::rejected;
+    entry.redelivered |= reason == DeathReason::rejected || reason == DeathReason::delivery_limit;
+    if (!returns.empty()) returns.erase(entry.index);
     if (keeps_dead) {
       ready.note(entry);
       dying.add(std::move(entry), reason);
@@ -74,6 +79,12 @@ struct Queue::State {
     if (ages) ages->offered = std::max(ages->offered, limit);
   }
 
+  /// It left the queue otherwise.
+  void forget(MessageIndex index) {
+    ready.forget(index);
+    if (!returns.empty()) returns.erase(index);
+  }
+
   /// Of the messages that are not ready.
   template <typename Update>
   void update_others(Update update) {
@@ -88,6 +99,15 @@ struct Queue::State {
   void requeue(MessageRun::Entry entry) {
     entry.consumer = 0;
     ready.insert(std::move(entry));
+  }
+
+  /// Of a message that its channel had the time to look at.
+  void give_back(MessageRun::Entry entry, std::vector<MessageIndex>& gone) {
+    entry.redelivered = true;
+    if (delivery_limit && ++returns[entry.index] > *delivery_limit)
+      end(std::move(entry), DeathReason::delivery_limit, gone);
+    else
+      requeue(std::move(entry));
   }
 };
 
@@ -193,6 +213,7 @@ void Queue::deliver(MessageIndex limit, std::size_t most, std::vector<Outgoing>&
     outgoing.redelivered = state_->is_redelivered(entry);
     outgoing.no_ack = no_ack;
     if (no_ack) {
+      state_->forget(entry.index);
       outgoing.message = std::move(entry.message);
     } else {
       outgoing.message = entry.message;
@@ -212,7 +233,10 @@ std::optional<Queue::Got> Queue::get(ChannelId channel, bool no_ack, MessageInde
   }
   MessageRun::Entry entry = state_->ready.take_first(limit);
   Got got{entry.index, state_->is_redelivered(entry), entry.message};
-  if (!no_ack) state_->hold(state_->consumers.make_channel(channel), std::move(entry));
+  if (no_ack)
+    state_->forget(entry.index);
+  else
+    state_->hold(state_->consumers.make_channel(channel), std::move(entry));
   return got;
 }
 
@@ -225,13 +249,14 @@ void Queue::settle(ChannelId id, std::span<const MessageIndex> messages, Outcome
     auto entry = channel->held.take(index);
     if (!entry) return;
     state_->release(*channel, *entry);
-    if (comes_back) {
-      entry->redelivered |= outcome == Outcome::requeued;
+    if (outcome == Outcome::requeued) {
+      state_->give_back(std::move(*entry), gone);
+    } else if (outcome == Outcome::returned) {
       state_->requeue(std::move(*entry));
     } else if (outcome == Outcome::rejected) {
       state_->end(std::move(*entry), DeathReason::rejected, gone);
     } else {
-      state_->ready.forget(index);
+      state_->forget(index);
       gone.push_back(index);
     }
   };
@@ -243,27 +268,36 @@ void Queue::settle(ChannelId id, std::span<const MessageIndex> messages, Outcome
   state_->consumers.drop_if_idle(*channel);
 }
 
-void Queue::drop_channel(ChannelId id) {
+std::vector<MessageIndex> Queue::drop_channel(ChannelId id) {
+  std::vector<MessageIndex> gone;
   QueueChannel* channel = state_->consumers.find_channel(id);
-  if (!channel) return;
+  if (!channel) return gone;
   state_->consumers.unsubscribe_all(*channel);
   channel->limit = 0;
   while (!channel->held.empty()) {
     MessageRun::Entry entry = channel->held.take_last();
     state_->release(*channel, entry);
-    entry.redelivered = true;
-    state_->requeue(std::move(entry));
+    state_->give_back(std::move(entry), gone);
   }
   state_->consumers.drop_if_idle(*channel);
+  return gone;
 }
 
 void Queue::purge(std::vector<MessageIndex>& gone) {
   gone.reserve(gone.size() + state_->ready.size());
   state_->ready.for_each_run([&](const MessageRun& run) {
     MessageRun::Cursor cursor(run, MessageIndex{});
-    for (; cursor.current(); cursor.advance()) gone.push_back(cursor.current()->index);
+    for (; cursor.current(); cursor.advance()) {
+      gone.push_back(cursor.current()->index);
+      if (!state_->returns.empty()) state_->returns.erase(gone.back());
+    }
   });
   state_->ready.clear();
+}
+
+void Queue::set_delivery_limit(std::optional<std::uint64_t> limit) {
+  state_->delivery_limit = limit;
+  if (!limit) state_->returns.clear();
 }
 
 void Queue::set_keeps_dead(bool keeps_dead) {
@@ -355,7 +389,7 @@ void Queue::drop_dying(std::vector<MessageIndex>& gone) {
   MessageRun::Cursor cursor(state_->dying.run(), MessageIndex{});
   for (; cursor.current(); cursor.advance()) {
     gone.push_back(cursor.current()->index);
-    state_->ready.forget(gone.back());
+    state_->forget(gone.back());
   }
   state_->dying.clear();
 }
@@ -423,7 +457,7 @@ void Queue::remove(std::span<const MessageIndex> messages) {
     if (!state_->ready.take(index) && !state_->dying.run().take(index) &&
         state_->unacknowledged > 0)
       remove_held(index);
-    state_->ready.forget(index);
+    state_->forget(index);
   }
 }
 

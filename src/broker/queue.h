@@ -103,7 +103,8 @@ class Queue {
   void settle(ChannelId channel, std::span<const MessageIndex> messages, Outcome outcome,
               std::vector<MessageIndex>& gone);
   /// Ends the channel's consumers and requeues what it holds.
-  void drop_channel(ChannelId channel);
+  /// Answers which left the queue by that, having come back too often.
+  std::vector<MessageIndex> drop_channel(ChannelId channel);
   /// Drops all ready messages; appends their indexes to `gone`.
   void purge(std::vector<MessageIndex>& gone);
 
@@ -111,6 +112,9 @@ class Queue {
   /// dead it stays, so that it can be taken somewhere else first, until it is removed; otherwise
   /// it is gone.
   void set_keeps_dead(bool keeps_dead);
+  /// One that is given back more often dies. What came back before is counted only where there was
+  /// a limit then.
+  void set_delivery_limit(std::optional<std::uint64_t> limit);
   /// Ends one that is ready; passes over one that is not.
   void end(MessageIndex message, DeathReason reason, std::vector<MessageIndex>& gone);
   /// Ends the oldest ready ones with index <= `limit` while there are more ready messages than

@@ -131,6 +131,12 @@ Fault accept(const FieldValue&, const FieldTable&) {
   return {};
 }
 
+/// RabbitMQ knows it of quorum queues, and takes any value.
+Fault check_delivery_limit(const FieldValue& value, const FieldTable& arguments) {
+  const FieldValue* type = arguments.find("x-queue-type");
+  return type && *type == FieldValue("quorum") ? Fault() : check_not_negative(value, arguments);
+}
+
 constexpr unsigned classic = 1, quorum = 2, stream = 4, all_types = 7;
 
 struct Argument {
@@ -162,8 +168,7 @@ constexpr Argument known_arguments[] = {
     {"x-initial-cluster-size", check_positive, stream},
     {"x-queue-leader-locator", check_leader_locator, all_types},
     {"x-queue-master-locator", check_master_locator, classic},
-    // RabbitMQ takes any value of this one.
-    {"x-delivery-limit", accept, quorum},
+    {"x-delivery-limit", check_delivery_limit, classic | quorum},
 };
 
 struct QueueType {

@@ -96,10 +96,16 @@ TEST_CASE("arguments that are accepted") {
   CHECK(check({}, false, true, true) == "ok");
 }
 
+TEST_CASE("a delivery limit goes with classic queues, and is a number there") {
+  CHECK(check({{"x-delivery-limit", integer(3)}}) == "ok");
+  CHECK(check({{"x-delivery-limit", integer(-3)}}) ==
+        "invalid arg 'x-delivery-limit' for queue 'q' in vhost '/': {value_negative,-3}");
+}
+
 TEST_CASE("arguments that do not go with the queue type") {
   auto type = [](const char* name) { return std::pair("x-queue-type", FieldValue(name)); };
-  CHECK(check({{"x-delivery-limit", integer(3)}}) ==
-        "invalid arg 'x-delivery-limit' for queue 'q' in vhost '/' of queue type "
+  CHECK(check({{"x-max-age", FieldValue("1D")}}) ==
+        "invalid arg 'x-max-age' for queue 'q' in vhost '/' of queue type "
         "rabbit_classic_queue");
   CHECK(check({type("classic"), {"x-quorum-initial-group-size", integer(3)}}) ==
         "invalid arg 'x-quorum-initial-group-size' for queue 'q' in vhost '/' of queue type "

@@ -281,3 +281,24 @@ TEST_CASE("when a queue has no dead letter exchange any more, what waits is drop
   CHECK(setting.counts(queue).dying == 0);
   CHECK(setting.node->replicas()[0].messages.empty());
 }
+
+TEST_CASE("a message that channels give back too often is a dead letter") {
+  Setting setting;
+  auto dead = setting.declare("dead");
+  base::FieldTable arguments = Setting::dying_to("dead");
+  arguments.add("x-delivery-limit", std::int32_t{1});
+  auto queue = setting.declare("q", arguments);
+  setting.publish(queue, "body");
+  for (int round = 1; round <= 2; ++round) {
+    REQUIRE(setting.get(queue));
+    setting.node->close_channel(setting.channel);
+    setting.channel = setting.node->open_channel(setting);
+    setting.turn();
+  }
+  CHECK_FALSE(setting.get(queue));
+  CHECK(setting.counts(queue).dying == 0);
+  auto letter = setting.get(dead);
+  REQUIRE(letter);
+  CHECK_FALSE(letter->redelivered);
+  CHECK(*headers_of(*letter).find("x-first-death-reason") == base::FieldValue("delivery_limit"));
+}

@@ -105,6 +105,8 @@ void QueueHost::end_leadership(Hosted& hosted) {
   if (!hosted.leader) return;
   hosted.leader.reset();
   broker::Queue& state = hosted.replica->queue();
+  // Nothing dies without a leader.
+  state.set_delivery_limit({});
   for (broker::ChannelId channel : state.channels()) state.drop_channel(channel);
   state.set_keeps_dead(false);
   state.revive_dying();

@@ -83,7 +83,7 @@ bool QueueLeader::attach(const NodeName& from, const ToQueue& to) {
 }
 
 void QueueLeader::drop(ChannelId channel) {
-  replica_.queue().drop_channel(channel);
+  settle_for_good(replica_.queue().drop_channel(channel));
   attachments_.erase(channel);
   erase_if(gets_, [&](const PendingGet& get) { return get.channel == channel; });
 }

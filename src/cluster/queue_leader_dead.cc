@@ -6,6 +6,7 @@
 namespace warren::cluster {
 
 void QueueLeader::read_dead_letter_rule() {
+  replica_.queue().set_delivery_limit(settings_.delivery_limit);
   rule_.reset();
   if (settings_.dead_letter_exchange)
     rule_ = DeadLetterRule{*settings_.dead_letter_exchange, settings_.dead_letter_routing_key};
