@@ -20,6 +20,9 @@ using base::FieldValue;
 /// What is wrong with an argument, in the words that follow "invalid arg 'x' for R: ".
 using Fault = std::optional<std::string>;
 
+/// Ten years: longer than that no timer runs.
+constexpr std::int64_t most_milliseconds = std::int64_t{10} * 365 * 24 * 60 * 60 * 1000;
+
 base::Result<> refused(std::string text) {
   return base::fail(ErrorCode::precondition_failed, std::move(text));
 }
@@ -39,8 +42,14 @@ Fault check_not_negative(const FieldValue& value, const FieldTable&) {
   return fmt::format("{{value_negative,{}}}", value.to_integer());
 }
 
-Fault check_positive(const FieldValue& value, const FieldTable& arguments) {
+Fault check_milliseconds(const FieldValue& value, const FieldTable& arguments) {
   if (Fault fault = check_not_negative(value, arguments)) return fault;
+  if (value.to_integer() <= most_milliseconds) return {};
+  return fmt::format("{{value_too_large,{}}}", value.to_integer());
+}
+
+Fault check_positive(const FieldValue& value, const FieldTable& arguments) {
+  if (Fault fault = check_milliseconds(value, arguments)) return fault;
   if (value.to_integer() > 0) return {};
   return "{value_zero,0}";
 }
@@ -103,12 +112,6 @@ Fault check_queue_version(const FieldValue& value, const FieldTable& arguments) 
   return fmt::format("\"unsupported queue version '{}'\"", value.to_integer());
 }
 
-Fault check_leader_locator(const FieldValue& value, const FieldTable&) {
-  static constexpr std::array<std::string_view, 4> choices = {"client-local", "balanced", "random",
-                                                              "least-leaders"};
-  return check_choice(value, choices, "invalid_queue_locator_arg");
-}
-
 Fault check_master_locator(const FieldValue& value, const FieldTable&) {
   static constexpr std::array<std::string_view, 3> choices = {"client-local", "min-masters",
                                                               "random"};
@@ -148,14 +151,14 @@ struct Argument {
 /// In the order in which faults are reported. x-dead-letter-exchange has a check of its own.
 constexpr Argument known_arguments[] = {
     {"x-expires", check_positive, classic | quorum},
-    {"x-message-ttl", check_not_negative, classic | quorum},
+    {"x-message-ttl", check_milliseconds, classic | quorum},
     {"x-dead-letter-exchange", accept, classic | quorum},
     {"x-dead-letter-routing-key", check_dead_letter_routing_key, classic | quorum},
     {"x-dead-letter-strategy", check_dead_letter_strategy, quorum},
     {"x-max-length", check_not_negative, classic | quorum},
     {"x-max-length-bytes", check_not_negative, all_types},
-    {"x-max-in-memory-length", check_not_negative, classic | quorum},
-    {"x-max-in-memory-bytes", check_not_negative, classic | quorum},
+    {"x-max-in-memory-length", check_not_negative, quorum},
+    {"x-max-in-memory-bytes", check_not_negative, quorum},
     {"x-max-priority", check_max_priority, classic},
     {"x-overflow", check_overflow, classic | quorum},
     {"x-queue-mode", check_queue_mode, classic},
@@ -166,8 +169,9 @@ constexpr Argument known_arguments[] = {
     {"x-max-age", check_max_age, stream},
     {"x-stream-max-segment-size-bytes", check_not_negative, stream},
     {"x-initial-cluster-size", check_positive, stream},
-    {"x-queue-leader-locator", check_leader_locator, all_types},
     {"x-queue-master-locator", check_master_locator, classic},
+    // RabbitMQ takes any value of this one.
+    {"x-queue-leader-locator", accept, quorum | stream},
     {"x-delivery-limit", check_delivery_limit, classic | quorum},
 };
 
@@ -271,6 +275,11 @@ base::Result<> check_consumer_arguments(const catalog::ResourceName& queue,
     TRY(check("x-priority", check_integer(*priority)));
   if (const FieldValue* cancel = arguments.find("x-cancel-on-ha-failover"))
     TRY(check("x-cancel-on-ha-failover", check_flag(*cancel, arguments)));
+  // Only streams have offsets, and there are none.
+  if (arguments.find("x-stream-offset"))
+    return refused(fmt::format("invalid arg 'x-stream-offset' for {} of queue type {}",
+                               resource_text(ResourceKind::queue, queue),
+                               queue_types[0].implementation));
   return {};
 }
 

@@ -43,6 +43,8 @@ TEST_CASE("arguments that are refused, one by one") {
            {"x-message-ttl", integer(-1), "{value_negative,-1}"},
            {"x-message-ttl", FieldValue("a"), "\"expected integer, got longstr\""},
            {"x-message-ttl", FieldValue(1.5), "\"expected integer, got double\""},
+           {"x-message-ttl", integer(315360000001), "{value_too_large,315360000001}"},
+           {"x-expires", integer(315360000001), "{value_too_large,315360000001}"},
            {"x-expires", integer(0), "{value_zero,0}"},
            {"x-expires", integer(-1), "{value_negative,-1}"},
            {"x-max-length", integer(-5), "{value_negative,-5}"},
@@ -74,6 +76,7 @@ TEST_CASE("arguments that are accepted") {
   };
   for (const auto& [argument, value] :
        std::initializer_list<Row>{{"x-message-ttl", integer(0)},
+                                  {"x-message-ttl", integer(315360000000)},
                                   {"x-message-ttl", integer(8589934592)},
                                   {"x-message-ttl", FieldValue(std::int16_t{1000})},
                                   {"x-expires", integer(4294967296)},
@@ -106,6 +109,12 @@ TEST_CASE("arguments that do not go with the queue type") {
   auto type = [](const char* name) { return std::pair("x-queue-type", FieldValue(name)); };
   CHECK(check({{"x-max-age", FieldValue("1D")}}) ==
         "invalid arg 'x-max-age' for queue 'q' in vhost '/' of queue type "
+        "rabbit_classic_queue");
+  CHECK(check({{"x-queue-leader-locator", FieldValue("nosuch")}}) ==
+        "invalid arg 'x-queue-leader-locator' for queue 'q' in vhost '/' of queue type "
+        "rabbit_classic_queue");
+  CHECK(check({{"x-max-in-memory-length", integer(5)}}) ==
+        "invalid arg 'x-max-in-memory-length' for queue 'q' in vhost '/' of queue type "
         "rabbit_classic_queue");
   CHECK(check({type("classic"), {"x-quorum-initial-group-size", integer(3)}}) ==
         "invalid arg 'x-quorum-initial-group-size' for queue 'q' in vhost '/' of queue type "
@@ -151,4 +160,7 @@ TEST_CASE("arguments of consumers") {
         invalid("x-priority", "\"expected integer, got longstr\""));
   CHECK(check_consumer_arguments(queue, {{"x-cancel-on-ha-failover", integer(1)}}).error().text ==
         invalid("x-cancel-on-ha-failover", "{unacceptable_type,long}"));
+  CHECK(check_consumer_arguments(queue, {{"x-stream-offset", FieldValue("first")}}).error().text ==
+        "invalid arg 'x-stream-offset' for queue 'q' in vhost '/' of queue type "
+        "rabbit_classic_queue");
 }

@@ -13,6 +13,8 @@ using namespace codec::amqp091;
 namespace {
 
 constexpr std::string_view bcc = "BCC";
+/// Ten years.
+constexpr base::ByteView most_milliseconds = "315360000000";
 
 bool is_impersonator(std::string_view user, const catalog::Catalog& catalog) {
   const catalog::User* found = catalog.find_user(user);
@@ -36,9 +38,14 @@ std::string expiration_fault(base::ByteView expiration) {
   const std::size_t end = std::min(digits.find_first_not_of("0123456789"), digits.size());
   if (end == 0) return "no_integer";
   if (end != digits.size()) return fmt::format("{{leftover_string,\"{}\"}}", digits.substr(end));
-  const bool is_zero = digits.find_first_not_of('0') == base::ByteView::npos;
-  if (!is_negative || is_zero) return {};
-  return fmt::format("{{value_negative,-{}}}", digits.substr(digits.find_first_not_of('0')));
+  const std::size_t first = digits.find_first_not_of('0');
+  if (first == base::ByteView::npos) return {};
+  digits.remove_prefix(first);
+  if (is_negative) return fmt::format("{{value_negative,-{}}}", digits);
+  const bool is_too_large = digits.size() > most_milliseconds.size() ||
+                            (digits.size() == most_milliseconds.size() &&
+                             digits > most_milliseconds);
+  return is_too_large ? fmt::format("{{value_too_large,{}}}", digits) : std::string();
 }
 
 Verdict check_properties(const PropertyScan& properties, std::string_view user,

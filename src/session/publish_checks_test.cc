@@ -9,7 +9,9 @@ TEST_CASE("expirations") {
   CHECK(expiration_fault("60000") == "");
   CHECK(expiration_fault("+5") == "");
   CHECK(expiration_fault("-0") == "");
-  CHECK(expiration_fault("99999999999999999999999") == "");
+  CHECK(expiration_fault("0315360000000") == "");
+  CHECK(expiration_fault("315360000001") == "{value_too_large,315360000001}");
+  CHECK(expiration_fault("99999999999999999999999") == "{value_too_large,99999999999999999999999}");
   CHECK(expiration_fault("") == "no_integer");
   CHECK(expiration_fault("-") == "no_integer");
   CHECK(expiration_fault("abc") == "no_integer");
