@@ -68,6 +68,15 @@ struct QueryReply {
   void fields(A& a) { a(number, reply); }
 };
 
+/// What the sender lets everybody know; replaces what it said before under that key. An empty text
+/// takes it back, as does the end of the link.
+struct Bulletin {
+  std::string key;
+  base::Bytes text;
+  template <typename A>
+  void fields(A& a) { a(key, text); }
+};
+
 // Replication, between a queue's leader and its followers.
 
 /// A follower asks for everything after what it has.
@@ -141,7 +150,7 @@ struct AppendAck {
 using LinkMessage =
     std::variant<Hello, HelloRefused, Ping, Leaving, RaftFrame, Propose, Query, QueryReply,
                  FollowRequest, FollowFrom, SnapshotStart, SnapshotChunk, SnapshotEnd, Append,
-                 AppendAck, ToQueue, ToChannel>;
+                 AppendAck, ToQueue, ToChannel, Bulletin>;
 
 /// Most bytes of one message on a link.
 inline constexpr std::size_t max_link_message_bytes = 512u << 20;

@@ -207,6 +207,10 @@ void Node::query(const catalog::NodeName& peer, base::Bytes request, QueryDone d
   impl_->query(peer, std::move(request), std::move(done));
 }
 void Node::set_query_handler(QueryHandler handler) { impl_->query_handler_ = std::move(handler); }
+void Node::post(const std::string& key, base::Bytes text) { impl_->post(key, std::move(text)); }
+void Node::set_bulletin_observer(BulletinObserver observer) {
+  impl_->set_bulletin_observer(std::move(observer));
+}
 void Node::set_change_observer(std::function<void(const catalog::Change&)> observer) {
   impl_->observer_ = std::move(observer);
 }

@@ -147,6 +147,15 @@ class Node final : public broker::Gateway {
   void query(const catalog::NodeName& peer, base::Bytes request, QueryDone done);
   void set_query_handler(QueryHandler handler);
 
+  /// Lets every member that is linked, now or later, know a short text; it replaces what was
+  /// posted under that key, and an empty one takes it back.
+  void post(const std::string& key, base::Bytes text);
+  /// Called for each text of another member that is new, and with an empty one when it was taken
+  /// back or the member's link broke. What is known already comes at once.
+  using BulletinObserver =
+      std::function<void(const catalog::NodeName&, const std::string& key, base::ByteView text)>;
+  void set_bulletin_observer(BulletinObserver observer);
+
   std::vector<QueueStatus> led_queues() const;
   /// All copies of queues here, with their contents: for checks, not for large queues.
   std::vector<ReplicaStatus> replicas() const;

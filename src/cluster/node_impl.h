@@ -75,6 +75,8 @@ class Node::Impl final : public QueueContext {
   void set_link_backlog(const NodeName& peer, std::size_t bytes);
   void set_disk_short(bool is_short) { log_->set_frugal(is_short); }
   void query(const NodeName& peer, base::Bytes request, QueryDone done);
+  void post(const std::string& key, base::Bytes text);
+  void set_bulletin_observer(BulletinObserver observer);
 
   NodeOptions options_;
   NodePhase phase_ = NodePhase::starting;
@@ -89,6 +91,7 @@ class Node::Impl final : public QueueContext {
   std::function<void(const catalog::Change&)> observer_;
 
  private:
+  using Bulletins = std::map<std::string, base::Bytes>;
   struct Link {
     LinkParser parser;
     base::Bytes out;
@@ -99,6 +102,7 @@ class Node::Impl final : public QueueContext {
     bool has_refused = false;  ///< it says that this node is no member of its cluster
     std::optional<Hello> refused_hello;  ///< of a peer that this node did not know as a member
     catalog::Incarnation incarnation;
+    Bulletins bulletins;  ///< of the peer
   };
   struct PendingQuery {
     base::Time deadline;
@@ -133,6 +137,7 @@ class Node::Impl final : public QueueContext {
   std::optional<std::string> refusal(const NodeName& peer, const Hello& hello) const;
   void on_query(const NodeName& peer, Query query);
   void on_query_reply(const QueryReply& reply);
+  void on_bulletin(const NodeName& peer, Bulletin bulletin);
   void tick_links();
   base::Time links_deadline() const;
 
@@ -157,6 +162,8 @@ class Node::Impl final : public QueueContext {
   std::map<NodeName, Link> links_;
   std::vector<NodeName> hang_ups_;
   std::deque<std::pair<NodeName, LinkMessage>> inbox_;  ///< of this node to itself
+  Bulletins bulletins_;  ///< of this node
+  BulletinObserver bulletin_observer_;
   std::uint64_t last_query_ = 0;
   std::map<std::uint64_t, PendingQuery> queries_;
 };

@@ -55,7 +55,10 @@ void Node::Impl::on_link_down(const NodeName& peer) {
   auto link = links_.find(peer);
   if (link == links_.end()) return;
   bool was_accepted = link->second.is_accepted;
+  const Bulletins gone = std::move(link->second.bulletins);
   links_.erase(link);
+  if (bulletin_observer_)
+    for (const auto& [key, text] : gone) bulletin_observer_(peer, key, {});
   forget_old_refusals();
   if (!was_accepted) return;
   base::log_info("node {}: the link to {} is down", options_.name, peer);
@@ -119,6 +122,8 @@ void Node::Impl::on_message(const NodeName& peer, LinkMessage message) {
           on_query(peer, std::move(body));
         else if constexpr (std::is_same_v<T, QueryReply>)
           on_query_reply(body);
+        else if constexpr (std::is_same_v<T, Bulletin>)
+          on_bulletin(peer, std::move(body));
         else if constexpr (std::is_same_v<T, ToChannel>)
           channels_->on_message(peer, std::move(body));
         else if constexpr (requires { host_->on_message(peer, std::move(body)); })
@@ -153,6 +158,7 @@ void Node::Impl::on_hello(const NodeName& peer, const Hello& hello) {
   link->second.is_accepted = true;
   link->second.incarnation = hello.incarnation;
   base::log_info("node {}: the link to {} is up", options_.name, peer);
+  for (const auto& [key, text] : bulletins_) send(peer, Bulletin{key, text});
   membership_->on_linked(peer, hello, now());
   metadata_->on_link_up(peer);
   host_->tick(now());
@@ -194,6 +200,34 @@ void Node::Impl::on_query_reply(const QueryReply& reply) {
   QueryDone done = std::move(query->second.done);
   queries_.erase(query);
   done(reply.reply);
+}
+
+void Node::Impl::post(const std::string& key, base::Bytes text) {
+  auto posted = bulletins_.find(key);
+  if (posted == bulletins_.end() ? text.empty() : posted->second == text) return;
+  for (const auto& [peer, link] : links_)
+    if (link.is_accepted) send(peer, Bulletin{key, text});
+  if (text.empty())
+    bulletins_.erase(posted);
+  else
+    bulletins_[key] = std::move(text);
+}
+
+void Node::Impl::on_bulletin(const NodeName& peer, Bulletin bulletin) {
+  auto link = links_.find(peer);
+  if (link == links_.end()) return;
+  if (bulletin_observer_) bulletin_observer_(peer, bulletin.key, bulletin.text);
+  if (bulletin.text.empty())
+    link->second.bulletins.erase(bulletin.key);
+  else
+    link->second.bulletins[bulletin.key] = std::move(bulletin.text);
+}
+
+void Node::Impl::set_bulletin_observer(BulletinObserver observer) {
+  bulletin_observer_ = std::move(observer);
+  if (!bulletin_observer_) return;
+  for (const auto& [peer, link] : links_)
+    for (const auto& [key, text] : link.bulletins) bulletin_observer_(peer, key, text);
 }
 
 void Node::Impl::tick_links() {

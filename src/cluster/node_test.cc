@@ -145,6 +145,54 @@ TEST_CASE("only who is out of reach for a while, and not dead, counts as partiti
   CHECK(single.node->partitioned_members() == none);
 }
 
+TEST_CASE("members know each other's bulletins for as long as they are linked") {
+  SingleNode single;
+  single.change(catalog::AddNode{"rabbit@away", catalog::NodeKind::ram, "uuid"});
+  single.change(catalog::NodeUp{"rabbit@away", {1}});
+  auto hear = [&](LinkMessage message) {
+    base::Bytes bytes;
+    encode_link_message(bytes, message);
+    single.node->on_link_bytes("rabbit@away", bytes);
+  };
+  auto told = [&] {
+    std::vector<std::string> texts;
+    for (const auto& [peer, bytes] : single.node->take_frames()) {
+      LinkParser parser;
+      parser.feed(bytes);
+      for (auto message = parser.take(); message && *message; message = parser.take())
+        if (const auto* bulletin = std::get_if<Bulletin>(&**message))
+          texts.push_back(bulletin->key + "=" + bulletin->text);
+    }
+    return texts;
+  };
+  using Texts = std::vector<std::string>;
+  Texts heard;
+  auto observe = [&](const catalog::NodeName& peer, const std::string& key, base::ByteView text) {
+    heard.push_back(peer + ": " + key + "=" + std::string(text));
+  };
+  single.node->post("early", "1");
+  single.node->post("gone", "1");
+  single.node->post("gone", "");
+  single.node->on_link_up("rabbit@away");
+  hear(Hello{"uuid", {1}});
+  CHECK(told() == Texts{"early=1"});
+  single.node->post("early", "1");
+  CHECK(told() == Texts{});
+  single.node->post("early", "2");
+  CHECK(told() == Texts{"early=2"});
+  single.node->post("early", "");
+  CHECK(told() == Texts{"early="});
+
+  hear(Bulletin{"a", "1"});
+  single.node->set_bulletin_observer(observe);
+  CHECK(heard == Texts{"rabbit@away: a=1"});
+  hear(Bulletin{"b", "2"});
+  hear(Bulletin{"a", ""});
+  single.node->on_link_down("rabbit@away");
+  CHECK(heard == Texts{"rabbit@away: a=1", "rabbit@away: b=2", "rabbit@away: a=",
+                       "rabbit@away: b="});
+}
+
 TEST_CASE("a channel that closes on hearing of its confirms hears nothing more") {
   SingleNode single;
   single.change(catalog::AddNode{"rabbit@away", catalog::NodeKind::ram, "uuid"});
