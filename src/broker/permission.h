@@ -24,6 +24,11 @@ class Authorizer {
   base::Result<> check(std::string_view user, std::string_view vhost, ResourceKind kind,
                        std::string_view name, Access access);
 
+  /// Whether the user may use that routing key of a topic exchange; of others everybody may use
+  /// all. access_refused "access to topic 'k' in exchange 'x' in vhost '/' refused for user 'u'".
+  base::Result<> check_topic(std::string_view user, const catalog::Exchange& exchange,
+                             std::string_view routing_key, Access access);
+
   /// Whether the user may open connections to the vhost: not_allowed "vhost v not found" or
   /// "access to vhost 'v' refused for user 'u'".
   base::Result<> check_vhost(std::string_view user, std::string_view vhost) const;

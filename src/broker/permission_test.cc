@@ -44,6 +44,30 @@ TEST_CASE_FIXTURE(CatalogFixture, "refusals say what was refused to whom") {
         "access to exchange 'amq.default' in vhost '/' refused for user 'u'");
 }
 
+TEST_CASE_FIXTURE(CatalogFixture, "keys of topic exchanges") {
+  user("a.b");
+  Authorizer authorizer(catalog);
+  auto may = [&](const char* exchange, std::string_view key, Access access) {
+    const catalog::Exchange* found = catalog.find_exchange({"/", exchange});
+    REQUIRE(found != nullptr);
+    return authorizer.check_topic("a.b", *found, key, access).has_value();
+  };
+  CHECK(may("amq.topic", "k", Access::write));
+  apply(catalog::SetTopicPermission{{{"/", "a.b", "amq.topic"}, "^{username}-{vhost}$", ""}});
+  apply(catalog::SetTopicPermission{{{"/", "a.b", "amq.direct"}, "", ""}});
+  CHECK(may("amq.topic", "a.b-/", Access::write));
+  // The name is no pattern.
+  CHECK_FALSE(may("amq.topic", "axb-/", Access::write));
+  CHECK_FALSE(may("amq.topic", "k", Access::read));
+  CHECK(may("amq.topic", "", Access::read));
+  CHECK(may("amq.direct", "k", Access::write));
+  CHECK(authorizer.check_topic("a.b", *catalog.find_exchange({"/", "amq.topic"}), "k", Access::read)
+            .error() ==
+        base::Error{base::ErrorCode::access_refused,
+                    "access to topic 'k' in exchange 'amq.topic' in vhost '/' refused for user "
+                    "'a.b'"});
+}
+
 TEST_CASE_FIXTURE(CatalogFixture, "vhosts that are missing or closed to the user") {
   user("u");
   Authorizer authorizer(catalog);

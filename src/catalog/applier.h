@@ -51,9 +51,16 @@ class Applier {
   Result operator()(const RemoveInSync& command);
   Result operator()(const ElectLeader& command);
 
+  Result operator()(const SetTopicPermission& command);
+  Result operator()(const ClearTopicPermission& command);
+  Result operator()(const SetVhostLimits& command);
+  Result operator()(const SetUserLimits& command);
+
  private:
   // users
   base::Result<User*> user(std::string_view name);
+  base::Result<> check_user_in_vhost(const std::string& user, const std::string& vhost) const;
+  void permissions_changed(const std::string& user);
 
   // exchanges and bindings
   base::Result<> check_binding_ends(const Binding& binding) const;

@@ -20,13 +20,18 @@ template <typename T, typename Record>
 concept Is = std::same_as<std::remove_const_t<T>, Record>;
 
 auto fields_of(Is<ResourceName> auto& r) { return std::tie(r.vhost, r.name); }
-auto fields_of(Is<Vhost> auto& r) { return std::tie(r.name, r.description, r.tags); }
+auto fields_of(Is<Limits> auto& r) {
+  return std::tie(r.max_connections, r.max_channels, r.max_queues);
+}
+auto fields_of(Is<Vhost> auto& r) { return std::tie(r.name, r.description, r.tags, r.limits); }
 auto fields_of(Is<User> auto& r) {
-  return std::tie(r.name, r.password_hash, r.hashing_algorithm, r.tags);
+  return std::tie(r.name, r.password_hash, r.hashing_algorithm, r.tags, r.limits);
 }
 auto fields_of(Is<Permission> auto& r) {
   return std::tie(r.user, r.vhost, r.configure, r.write, r.read);
 }
+auto fields_of(Is<TopicPermissionName> auto& r) { return std::tie(r.vhost, r.user, r.exchange); }
+auto fields_of(Is<TopicPermission> auto& r) { return std::tie(r.name, r.write, r.read); }
 auto fields_of(Is<Exchange> auto& r) {
   return std::tie(r.name, r.type, r.durable, r.auto_delete, r.internal, r.arguments, r.policy);
 }
@@ -60,6 +65,7 @@ class Encoder {
   void put(std::int32_t value) { writer_.u32(static_cast<std::uint32_t>(value)); }
   void put(std::uint32_t value) { writer_.u32(value); }
   void put(std::uint64_t value) { writer_.u64(value); }
+  void put(std::int64_t value) { writer_.u64(static_cast<std::uint64_t>(value)); }
   void put(const std::string& value) { writer_.long_string(value); }
   void put(const base::FieldTable& value) { base::write_field_table(writer_, value); }
   template <typename Tag>
@@ -102,6 +108,7 @@ class Decoder {
   void take(std::int32_t& value) { value = static_cast<std::int32_t>(reader_.u32()); }
   void take(std::uint32_t& value) { value = reader_.u32(); }
   void take(std::uint64_t& value) { value = reader_.u64(); }
+  void take(std::int64_t& value) { value = static_cast<std::int64_t>(reader_.u64()); }
   void take(std::string& value) { value = reader_.long_string(); }
   void take(base::FieldTable& value) {
     if (auto table = base::read_field_table(reader_))

@@ -1,5 +1,7 @@
 #include "catalog/catalog.h"
 
+#include <fmt/format.h>
+
 #include "catalog/applier.h"
 #include "catalog/compiled_policy.h"
 
@@ -48,6 +50,12 @@ const Permission* Catalog::find_permission(std::string_view user, std::string_vi
   return find_in(permissions_, ResourceName{std::string(vhost), std::string(user)});
 }
 
+const TopicPermission* Catalog::find_topic_permission(std::string_view user,
+                                                      const ResourceName& exchange) const {
+  if (topic_permissions_.empty()) return nullptr;
+  return find_in(topic_permissions_,
+                 TopicPermissionName{exchange.vhost, std::string(user), exchange.name});
+}
 const Exchange* Catalog::find_exchange(const ResourceName& name) const {
   return find_in(exchanges_, name);
 }
@@ -59,6 +67,17 @@ const Queue* Catalog::find_queue(const ResourceName& name) const {
 
 const Queue* Catalog::find_queue(QueueId id) const { return find_in(queues_, id); }
 
+base::Result<> Catalog::check_room_for_queue(const ResourceName& name) const {
+  const Vhost* vhost = find_vhost(name.vhost);
+  if (vhost == nullptr || !vhost->limits) return {};
+  const std::int64_t limit = vhost->limits->max_queues.value_or(-1);
+  const std::uint64_t* count = find_in(queue_counts_, name.vhost);
+  if (limit < 0 || (count == nullptr ? 0 : *count) < static_cast<std::uint64_t>(limit)) return {};
+  return base::fail(base::ErrorCode::precondition_failed,
+                    fmt::format("cannot declare queue '{}': queue limit in vhost '{}' ({}) is "
+                                "reached",
+                                name.name, name.vhost, limit));
+}
 const Policy* Catalog::find_policy(const ResourceName& name) const {
   return find_in(policies_.records, name);
 }

@@ -26,13 +26,14 @@ struct QueueRemoved { Queue queue; };  ///< as it was
 /// Leader, epoch, replicas, in_sync, the policy or what it says changed.
 struct QueuePlaced { QueueId queue; };
 struct VhostRemoved { std::string name; };
-/// Password, tags or permissions changed, or the user is gone.
+struct VhostChanged { std::string name; };  ///< its limits
+/// Password, tags, limits or permissions changed, or the user is gone.
 struct UserChanged { std::string name; };
 /// A member was added, removed, came up, went down or changed its kind.
 struct NodeChanged { NodeName name; };
 struct PolicyChanged { ResourceName name; };
-using Change = std::variant<QueueAdded, QueueRemoved, QueuePlaced, VhostRemoved, UserChanged,
-                            NodeChanged, PolicyChanged>;
+using Change = std::variant<QueueAdded, QueueRemoved, QueuePlaced, VhostRemoved, VhostChanged,
+                            UserChanged, NodeChanged, PolicyChanged>;
 
 /// What the proposer of a command learns.
 struct Applied {
@@ -61,9 +62,15 @@ class Catalog {
   const Vhost* find_vhost(std::string_view name) const;
   const User* find_user(std::string_view name) const;
   const Permission* find_permission(std::string_view user, std::string_view vhost) const;
+  /// Null when the user may use all keys of the exchange.
+  const TopicPermission* find_topic_permission(std::string_view user,
+                                               const ResourceName& exchange) const;
   const Exchange* find_exchange(const ResourceName& name) const;
   const Queue* find_queue(const ResourceName& name) const;
   const Queue* find_queue(QueueId id) const;
+  /// precondition_failed "cannot declare queue 'q': queue limit in vhost 'v' (1) is reached" when
+  /// there is no room for one queue more.
+  base::Result<> check_room_for_queue(const ResourceName& name) const;
   const Policy* find_policy(const ResourceName& name) const;
   /// What the policy of that name says, ready to use.
   const PolicyDefinition* find_policy_definition(const ResourceName& name) const;
@@ -80,6 +87,9 @@ class Catalog {
   const std::map<std::string, Vhost, std::less<>>& vhosts() const { return vhosts_; }
   const std::map<std::string, User, std::less<>>& users() const { return users_; }
   const std::map<ResourceName, Permission>& permissions() const { return permissions_; }
+  const std::map<TopicPermissionName, TopicPermission>& topic_permissions() const {
+    return topic_permissions_;
+  }
   const std::map<ResourceName, Exchange>& exchanges() const { return exchanges_; }
   const std::map<QueueId, Queue>& queues() const { return queues_; }
   const std::map<ResourceName, QueueId>& queue_names() const { return queue_names_; }
@@ -122,6 +132,7 @@ class Catalog {
   std::map<std::string, Vhost, std::less<>> vhosts_;
   std::map<std::string, User, std::less<>> users_;
   std::map<ResourceName, Permission> permissions_;  ///< keyed by {vhost, user}
+  std::map<TopicPermissionName, TopicPermission> topic_permissions_;
   std::map<ResourceName, Exchange> exchanges_;
   Bindings bindings_;
   std::map<QueueId, Queue> queues_;
@@ -136,6 +147,7 @@ class Catalog {
   base::Result<> derive();
 
   std::map<ConnectionId, std::set<QueueId>> exclusive_queues_;
+  std::map<std::string, std::uint64_t, std::less<>> queue_counts_;  ///< of each vhost with some
   std::uint64_t routing_version_ = 0;
   std::uint64_t permission_version_ = 0;
   /// The last member: when a catalog is assigned to, all else is in place as they are told.

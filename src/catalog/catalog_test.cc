@@ -95,6 +95,78 @@ TEST_CASE("permissions need a user, a vhost and regular expressions") {
         "{:invalid_regexp, '[', {'missing terminating ] for character class', 1}}");
 }
 
+TEST_CASE("topic permissions go with their user, their vhost, and one by one") {
+  Fixture f;
+  f.must(AddUser{f.user_record("alice")});
+  f.must(PutVhost{{"v", "", {}}});
+  auto set = [&](const char* vhost, const char* exchange) {
+    f.must(SetTopicPermission{{{vhost, "alice", exchange}, "^a", "^b"}});
+  };
+  auto has = [&](const char* vhost, const char* exchange) {
+    return f.catalog.find_topic_permission("alice", {vhost, exchange}) != nullptr;
+  };
+  std::uint64_t version = f.catalog.permission_version();
+  set("/", "x");
+  CHECK(f.changes_of<UserChanged>().size() == 1);
+  CHECK(f.catalog.permission_version() > version);
+  set("/", "y");
+  set("/", "z");
+  set("v", "x");
+  CHECK(f.catalog.find_topic_permission("alice", {"/", "x"})->read == "^b");
+  f.must(ClearTopicPermission{{"/", "alice", "x"}});
+  CHECK_FALSE(has("/", "x"));
+  CHECK(has("/", "y"));
+  f.must(ClearTopicPermission{{"/", "alice", ""}});
+  CHECK_FALSE(has("/", "y"));
+  CHECK(has("v", "x"));
+  f.must(DeleteVhost{"v"});
+  CHECK(f.catalog.topic_permissions().empty());
+  set("/", "x");
+  f.must(DeleteUser{"alice"});
+  CHECK(f.catalog.topic_permissions().empty());
+}
+
+TEST_CASE("topic permissions need a user, a vhost and regular expressions") {
+  Fixture f;
+  auto refusal = [&](TopicPermission permission) {
+    return f.refused(SetTopicPermission{std::move(permission)}).text;
+  };
+  CHECK(refusal({{"/", "nosuch", "x"}, "", ""}) == "User nosuch does not exist");
+  CHECK(refusal({{"nosuch", "guest", "x"}, "", ""}) == "Virtual host nosuch does not exist");
+  CHECK(refusal({{"/", "guest", "x"}, "*a", ""}) ==
+        "{:invalid_regexp, \"*a\", {'nothing to repeat', 0}}");
+  CHECK(f.refused(ClearTopicPermission{{"/", "nosuch", ""}}).text == "User nosuch does not exist");
+  f.must(ClearTopicPermission{{"/", "guest", "nosuch"}});
+  CHECK(f.changes.empty());
+}
+
+TEST_CASE("a vhost holds as many queues as it may, and not one more") {
+  Fixture f;
+  f.add_running({"a"});
+  QueueId first = f.declare("q1", "a");
+  f.must(SetVhostLimits{"/", Limits{.max_queues = 1}});
+  CHECK(f.changes_of<VhostChanged>().size() == 1);
+  CHECK(f.refused(DeclareQueue{f.queue_record("q2", "a")}) ==
+        base::Error{ErrorCode::precondition_failed,
+                    "cannot declare queue 'q2': queue limit in vhost '/' (1) is reached"});
+  CHECK(f.refused(DeclareQueue{f.queue_record("q1", "a")}).code == ErrorCode::already_exists);
+  Catalog restored;
+  REQUIRE(restored.restore(f.catalog.snapshot()).has_value());
+  CHECK_FALSE(restored.check_room_for_queue({"/", "q2"}).has_value());
+  // A new description is no new limit.
+  f.must(PutVhost{{"/", "words", {}}});
+  CHECK_FALSE(f.catalog.check_room_for_queue({"/", "q2"}).has_value());
+  f.must(DeleteQueue{first});
+  CHECK(f.catalog.check_room_for_queue({"/", "q2"}).has_value());
+  f.declare("q2", "a");
+  f.must(SetVhostLimits{"/", Limits{.max_queues = -1}});
+  f.declare("q3", "a");
+  f.must(SetVhostLimits{"/", std::nullopt});
+  CHECK(f.refused(SetVhostLimits{"/", std::nullopt}).text == "Parameter does not exist");
+  CHECK(f.refused(SetVhostLimits{"nosuch", Limits{}}).code == ErrorCode::not_found);
+  CHECK(f.refused(SetUserLimits{"nosuch", Limits{}}).code == ErrorCode::not_found);
+}
+
 TEST_CASE("an exchange declared again must be equal") {
   Fixture f;
   f.declare_exchange("e.x1");

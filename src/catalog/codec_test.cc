@@ -32,7 +32,9 @@ std::vector<Command> one_of_each() {
           AddInSync{id, epoch, "a", 6},
           RemoveInSync{id, epoch, "a"}, ElectLeader{id, epoch, "a", true},
           SetOperatorPolicy{{{"/", "p"}, "^", "{}", 5, AppliesTo::all}},
-          ClearOperatorPolicy{{"/", "p"}}};
+          ClearOperatorPolicy{{"/", "p"}}, SetTopicPermission{{{"v", "u", "x"}, "w", "r"}},
+          ClearTopicPermission{{"v", "u", "x"}}, SetVhostLimits{"v", Limits{-1, 2, 3}},
+          SetUserLimits{"u", Limits{{}, 5, {}}}};
 }
 
 }  // namespace

@@ -13,7 +13,7 @@
 /// on every node in the same order, with the same result.
 namespace warren::catalog {
 
-struct PutVhost { Vhost vhost; };  ///< with its predeclared exchanges; replaces the description
+struct PutVhost { Vhost vhost; };  ///< with its predeclared exchanges; replaces the description, and keeps the limits
 struct DeleteVhost { std::string name; };
 
 struct AddUser { User user; };  ///< already_exists when the name is taken
@@ -36,7 +36,8 @@ struct RemoveBinding { Binding binding; };
 
 /// `queue.leader` names the node that asks and must run (else unavailable), as must the exclusive
 /// owner's; the catalog gives id, epoch, replicas and policy. A name that exists fails with
-/// already_exists, whatever its properties: the session compares.
+/// already_exists, whatever its properties: the session compares. precondition_failed when the
+/// vhost has as many queues as it may.
 struct DeclareQueue { Queue queue; };
 /// Deletes only that very queue, never a later one of the same name.
 struct DeleteQueue { QueueId queue; };
@@ -87,13 +88,21 @@ struct RemoveInSync { QueueId queue; Epoch epoch; NodeName node; };
 /// such a node is refused.
 struct ElectLeader { QueueId queue; Epoch epoch; NodeName leader; bool unclean = false; };
 
+struct SetTopicPermission { TopicPermission permission; };
+/// Of all exchanges when `name.exchange` is empty. Succeeds when there is none.
+struct ClearTopicPermission { TopicPermissionName name; };
+/// Nothing clears them; not_found when there are none to clear.
+struct SetVhostLimits { std::string vhost; std::optional<Limits> limits; };
+struct SetUserLimits { std::string user; Limits limits; };
+
 using Command =
     std::variant<PutVhost, DeleteVhost, AddUser, DeleteUser, SetPassword, SetUserTags,
                  SetPermission, ClearPermission, DeclareExchange, DeleteExchange, AddBinding,
                  RemoveBinding, DeclareQueue, DeleteQueue, DeleteExclusiveQueues, SetPolicy,
                  ClearPolicy, SetGlobalParameter, AddNode, SetNodeKind, NodeUp, NodesDown,
                  ForgetNode, AddInSync, RemoveInSync, ElectLeader, SetOperatorPolicy,
-                 ClearOperatorPolicy>;
+                 ClearOperatorPolicy, SetTopicPermission, ClearTopicPermission, SetVhostLimits,
+                 SetUserLimits>;
 
 base::Bytes encode_command(const Command& command);
 base::Result<Command> decode_command(base::ByteView bytes);

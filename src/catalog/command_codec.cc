@@ -39,6 +39,10 @@ auto fields_of(Is<ElectLeader> auto& c) {
 }
 auto fields_of(Is<SetOperatorPolicy> auto& c) { return std::tie(c.policy); }
 auto fields_of(Is<ClearOperatorPolicy> auto& c) { return std::tie(c.name); }
+auto fields_of(Is<SetTopicPermission> auto& c) { return std::tie(c.permission); }
+auto fields_of(Is<ClearTopicPermission> auto& c) { return std::tie(c.name); }
+auto fields_of(Is<SetVhostLimits> auto& c) { return std::tie(c.vhost, c.limits); }
+auto fields_of(Is<SetUserLimits> auto& c) { return std::tie(c.user, c.limits); }
 
 // A command's tag is its place in `Command`: new commands go to the end of that list.
 constexpr std::uint8_t format_version = 1;

@@ -14,6 +14,7 @@ Applier::Result Applier::operator()(const DeclareQueue& command) {
                       fmt::format("vhost {} not found", queue.name.vhost));
   if (catalog_.queue_names_.contains(queue.name))
     return base::fail(base::ErrorCode::already_exists, queue_text(queue.name) + " already exists");
+  TRY(catalog_.check_room_for_queue(queue.name));
   // A proposal may outlive its proposer: a queue made for a dead node's connection would stay.
   const NodeName& owner = queue.exclusive_owner ? queue.exclusive_owner->node : queue.leader;
   for (const NodeName& name : {queue.leader, owner})
@@ -57,6 +58,7 @@ Applier::Result Applier::operator()(const DeleteExclusiveQueues& command) {
 void Applier::insert_queue(Queue queue) {
   QueueId id = queue.id;
   catalog_.queue_names_.emplace(queue.name, id);
+  ++catalog_.queue_counts_[queue.name.vhost];
   if (queue.exclusive_owner)
     catalog_.exclusive_queues_[queue.exclusive_owner->connection].insert(id);
   catalog_.queues_.emplace(id, std::move(queue));
@@ -72,6 +74,8 @@ void Applier::remove_queues(const std::vector<QueueId>& ids) {
     ASSERT(!entry.empty());
     Queue queue = std::move(entry.mapped());
     catalog_.queue_names_.erase(queue.name);
+    auto count = catalog_.queue_counts_.find(queue.name.vhost);
+    if (--count->second == 0) catalog_.queue_counts_.erase(count);
     if (queue.exclusive_owner) {
       auto owned = catalog_.exclusive_queues_.find(queue.exclusive_owner->connection);
       ASSERT(owned != catalog_.exclusive_queues_.end());

@@ -49,6 +49,13 @@ Binding CommandSource::binding() {
   return binding;
 }
 
+Limits CommandSource::limits() {
+  Limits limits;
+  limits.max_connections = static_cast<std::int64_t>(random_.below(3)) - 1;
+  if (random_.chance(20)) limits.max_queues = static_cast<std::int64_t>(random_.below(5));
+  return limits;
+}
+
 Command CommandSource::declare_queue() {
   Queue queue;
   queue.name = resource("q");
@@ -61,7 +68,7 @@ Command CommandSource::declare_queue() {
 
 Command CommandSource::next_about_names(const Catalog& catalog) {
   const Queue* queue = any_queue(catalog);
-  switch (random_.below(18)) {
+  switch (random_.below(22)) {
     case 0: return PutVhost{{word("v", 2), word("d", 3), {}}};
     case 1:
       if (random_.chance(10)) return DeleteVhost{word("v", 2)};
@@ -84,6 +91,12 @@ Command CommandSource::next_about_names(const Catalog& catalog) {
     case 14: return RemoveBinding{binding()};
     case 15: return DeleteQueue{queue == nullptr ? QueueId{1} : queue->id};
     case 16: return DeleteExclusiveQueues{ConnectionId{1 + random_.below(4)}};
+    case 17: return SetTopicPermission{{{word("v", 2), word("u", 3), word("x", 2)}, "a", "b"}};
+    case 18: return ClearTopicPermission{{word("v", 2), word("u", 3), word("x", 2)}};
+    case 19: return SetUserLimits{word("u", 3), limits()};
+    case 20:
+      if (random_.chance(40)) return SetVhostLimits{word("v", 2), std::nullopt};
+      return SetVhostLimits{word("v", 2), limits()};
     default: return SetGlobalParameter{word("g", 3), word("", 3)};
   }
 }

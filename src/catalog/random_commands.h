@@ -26,6 +26,7 @@ class CommandSource {
   std::string definition();
   Command next_about_names(const Catalog& catalog);
   Command next_about_in_sync(const Catalog& catalog);
+  Limits limits();
   Command declare_queue();
   Binding binding();
 

@@ -11,10 +11,20 @@
 /// What the catalog holds, a struct for each kind of thing that users name.
 namespace warren::catalog {
 
+/// How much there may be at most in the whole cluster. Nothing and negative numbers: no limit.
+struct Limits {
+  std::optional<std::int64_t> max_connections = {};
+  std::optional<std::int64_t> max_channels = {};  ///< of users
+  std::optional<std::int64_t> max_queues = {};    ///< of vhosts
+  bool operator==(const Limits&) const = default;
+};
+
 struct Vhost {
   std::string name;
   std::string description;
   std::vector<std::string> tags;
+  /// Only commands for limits change them.
+  std::optional<Limits> limits = {};
   bool operator==(const Vhost&) const = default;
 };
 
@@ -25,6 +35,7 @@ struct User {
   std::string password_hash;
   std::string hashing_algorithm = "rabbit_password_hashing_sha256";
   std::vector<std::string> tags;
+  Limits limits = {};
   bool operator==(const User&) const = default;
 };
 
@@ -36,6 +47,23 @@ struct Permission {
   std::string write;
   std::string read;
   bool operator==(const Permission&) const = default;
+};
+
+/// Of one user's one exchange.
+struct TopicPermissionName {
+  std::string vhost;
+  std::string user;
+  std::string exchange;
+  auto operator<=>(const TopicPermissionName&) const = default;
+};
+
+/// Regular expressions over the routing keys of a topic exchange, which need not exist. Without
+/// such a record all keys are allowed.
+struct TopicPermission {
+  TopicPermissionName name;
+  std::string write;
+  std::string read;
+  bool operator==(const TopicPermission&) const = default;
 };
 
 struct Exchange {

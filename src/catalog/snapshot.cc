@@ -77,6 +77,7 @@ base::Bytes Catalog::snapshot() const {
   put_values(encoder, vhosts_);
   put_values(encoder, users_);
   put_values(encoder, permissions_);
+  put_values(encoder, topic_permissions_);
   put_values(encoder, exchanges_);
   put_values(encoder, queues_);
   put_values(encoder, policies_.records);
@@ -107,6 +108,7 @@ base::Result<> Catalog::restore(base::ByteView snapshot) {
   take_values(decoder, fresh.users_, name_of);
   take_values(decoder, fresh.permissions_,
               [](const Permission& p) { return ResourceName{p.vhost, p.user}; });
+  take_values(decoder, fresh.topic_permissions_, name_of);
   take_values(decoder, fresh.exchanges_, name_of);
   take_values(decoder, fresh.queues_, [](const Queue& queue) { return queue.id; });
   take_values(decoder, fresh.policies_.records, name_of);
@@ -141,6 +143,7 @@ base::Result<> Catalog::derive() {
     if (!is_well_placed(queue)) return corrupt("queue " + queue.name.name + " has no sane place");
     if (id > last_queue_id_ || !queue_names_.emplace(queue.name, id).second)
       return corrupt("queue " + queue.name.name + " repeated");
+    ++queue_counts_[queue.name.vhost];
     if (queue.exclusive_owner)
       exclusive_queues_[queue.exclusive_owner->connection].insert(id);
   }

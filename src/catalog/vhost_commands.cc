@@ -33,8 +33,12 @@ std::vector<ResourceName> names_in(const Records& records, const std::string& vh
 
 Applier::Result Applier::operator()(const PutVhost& command) {
   const Vhost& vhost = command.vhost;
-  bool is_new = catalog_.vhosts_.insert_or_assign(vhost.name, vhost).second;
-  if (!is_new) return Applied{};
+  auto [entry, is_new] = catalog_.vhosts_.try_emplace(vhost.name, vhost);
+  if (!is_new) {
+    entry->second.description = vhost.description;
+    entry->second.tags = vhost.tags;
+    return Applied{};
+  }
   for (const Predeclared& predeclared : predeclared_exchanges) {
     Exchange exchange;
     exchange.name = {vhost.name, predeclared.name};
@@ -44,6 +48,18 @@ Applier::Result Applier::operator()(const PutVhost& command) {
     catalog_.exchanges_.emplace(exchange.name, exchange);
   }
   ++catalog_.routing_version_;
+  return Applied{};
+}
+
+Applier::Result Applier::operator()(const SetVhostLimits& command) {
+  auto vhost = catalog_.vhosts_.find(command.vhost);
+  if (vhost == catalog_.vhosts_.end())
+    return base::fail(base::ErrorCode::not_found,
+                      fmt::format("Virtual host '{}' does not exist", command.vhost));
+  if (!command.limits && !vhost->second.limits)
+    return base::fail(base::ErrorCode::not_found, "Parameter does not exist");
+  vhost->second.limits = command.limits;
+  changes_.emplace_back(VhostChanged{command.vhost});
   return Applied{};
 }
 
@@ -73,6 +89,8 @@ Applier::Result Applier::operator()(const DeleteVhost& command) {
     changes_.emplace_back(UserChanged{name.name});
     ++catalog_.permission_version_;
   }
+  std::erase_if(catalog_.topic_permissions_,
+                [&](const auto& entry) { return entry.first.vhost == vhost; });
   catalog_.vhosts_.erase(vhost);
   ++catalog_.routing_version_;
   catalog_.route_listeners_.tell(&RouteListener::on_all_routes);

@@ -50,7 +50,7 @@ const std::vector<CommandSpec>& commands_of(std::string_view tool) {
   static const std::map<std::string_view, std::vector<CommandSpec>> tools = {
       {"rabbitmqctl",
        joined({help_commands(), node_commands(), cluster_commands(), user_commands(),
-               vhost_commands(), listing_commands(), status_commands(),
+               vhost_commands(), limit_commands(), listing_commands(), status_commands(),
                policy_commands(), queue_commands()})},
       {"rabbitmq-diagnostics",
        joined({help_commands(), diagnostics_commands(), listing_commands()})},

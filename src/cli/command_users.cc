@@ -62,6 +62,43 @@ std::string vhost_banner(const char* what, const Arguments& arguments) {
 
 using Banner = std::string (*)(const Arguments&, const std::string&);
 
+std::string topics_banner(const char* what, const Arguments& arguments) {
+  const auto& words = arguments.positional;
+  const std::string exchange = words.size() > 1 ? fmt::format(" on \"{}\"", words[1]) : "";
+  return fmt::format("{} topic permissions{} for user \"{}\" in vhost \"{}\" ...", what, exchange,
+                     words[0], arguments.vhost());
+}
+
+std::vector<CommandSpec> topic_commands() {
+  const std::string_view group = "Access Control";
+  const Banner set = [](const Arguments& arguments, const std::string&) {
+    return topics_banner("Setting", arguments);
+  };
+  const Banner clear = [](const Arguments& arguments, const std::string&) {
+    return topics_banner("Clearing", arguments);
+  };
+  const Banner list = [](const Arguments& arguments, const std::string&) {
+    return fmt::format("Listing topic permissions for vhost \"{}\" ...", arguments.vhost());
+  };
+  const Banner list_user = [](const Arguments& arguments, const std::string&) {
+    return fmt::format("Listing topic permissions for user \"{}\" ...", arguments.positional[0]);
+  };
+  return {
+      {"clear_topic_permissions", group,
+       "clear_topic_permissions [--vhost <vhost>] <username> [<exchange>]",
+       "Lets a user use all keys of one topic exchange, or of all", 1, 2, {}, true, clear},
+      {"list_topic_permissions", group,
+       "list_topic_permissions [--vhost <vhost>] [--no-table-headers]",
+       "Lists the topic permissions in a vhost", 0, 0, {}, true, list},
+      {"list_user_topic_permissions", group,
+       "list_user_topic_permissions [--no-table-headers] <username>",
+       "Lists a user's topic permissions in all vhosts", 1, 1, {}, true, list_user},
+      {"set_topic_permissions", group,
+       "set_topic_permissions [--vhost <vhost>] <username> <exchange> <write> <read>",
+       "Sets which keys of a topic exchange a user may use", 4, 4, {}, true, set},
+  };
+}
+
 std::vector<CommandSpec> permission_commands() {
   const std::string_view group = "Access Control";
   const Banner set = [](const Arguments& arguments, const std::string&) {
@@ -129,6 +166,8 @@ std::vector<CommandSpec> user_commands() {
   };
   const std::vector<CommandSpec> permissions = permission_commands();
   all.insert(all.end(), permissions.begin(), permissions.end());
+  const std::vector<CommandSpec> topics = topic_commands();
+  all.insert(all.end(), topics.begin(), topics.end());
   return all;
 }
 

@@ -216,6 +216,15 @@ int Invocation::print_error(const JsonObject& reply) {
   return fail(status, text);
 }
 
+/// Scripts know one empty line where these have nothing to show.
+static bool leaves_empty_line(std::string_view command) {
+  static constexpr std::string_view those[] = {
+      "list_policies",         "list_parameters",   "list_topic_permissions",
+      "list_global_parameters", "list_vhost_limits", "list_user_topic_permissions",
+      "list_user_limits"};
+  return std::ranges::find(those, command) != std::end(those);
+}
+
 int Invocation::print_listing(const JsonObject& reply) {
   Listing listing;
   if (const Json* columns = reply.if_contains("columns"); columns && columns->is_array())
@@ -226,10 +235,10 @@ int Invocation::print_listing(const JsonObject& reply) {
     for (const Json& row : rows->get_array())
       if (row.is_array())
         listing.rows.emplace_back(row.get_array().begin(), row.get_array().end());
-  const bool with_header = !arguments_.has("silent") && !arguments_.has("no-table-headers");
+  const bool with_header = !arguments_.has("silent") && !arguments_.has("no-table-headers") &&
+                           spec_.name != "list_user_topic_permissions";
   print(format_listing(listing, format_, with_header));
-  // Scripts know one empty line where there are no policies.
-  if (spec_.name == "list_policies" && listing.rows.empty() && format_ == Format::table)
+  if (listing.rows.empty() && format_ == Format::table && leaves_empty_line(spec_.name))
     print("\n");
   return exit_ok;
 }

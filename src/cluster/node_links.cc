@@ -146,6 +146,7 @@ void Node::Impl::on_hello(const NodeName& peer, const Hello& hello) {
   if (link == links_.end()) return;
   if (link->second.is_accepted) {
     link->second.has_refused = false;  // it knows better now
+    for (const auto& [key, text] : bulletins_) send(peer, Bulletin{key, text});
     return forget_old_refusals();
   }
   if (auto text = refusal(peer, hello)) {

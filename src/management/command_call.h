@@ -45,6 +45,7 @@ std::span<const CommandEntry> cluster_commands();
 std::span<const CommandEntry> status_commands();
 std::span<const CommandEntry> user_commands();
 std::span<const CommandEntry> vhost_commands();
+std::span<const CommandEntry> limit_commands();
 std::span<const CommandEntry> policy_commands();
 std::span<const CommandEntry> queue_commands();
 std::span<const CommandEntry> topology_commands();

@@ -18,7 +18,7 @@ const Index& command_index() {
   static const Index index = [] {
     Index all;
     for (auto family : {cluster_commands(), status_commands(), user_commands(), vhost_commands(),
-                        policy_commands(), queue_commands(), topology_commands(),
+                        limit_commands(), policy_commands(), queue_commands(), topology_commands(),
                         client_commands()})
       for (const CommandEntry& entry : family) all[entry.name] = &entry;
     return all;

@@ -93,6 +93,78 @@ TEST_CASE_FIXTURE(Fixture, "permissions need a user, a vhost and regular express
                 "Virtual host 'nosuch' does not exist");
 }
 
+TEST_CASE_FIXTURE(Fixture, "topic permissions are set, listed and cleared") {
+  check_ok(run("set_topic_permissions", {"guest", "amq.topic", "^a", "^b"}));
+  check_ok(run("set_topic_permissions", {"guest", "nosuch", "^c", "^d"}));
+  CHECK(rows("list_topic_permissions") ==
+        "[[\"guest\",\"amq.topic\",\"^a\",\"^b\"],[\"guest\",\"nosuch\",\"^c\",\"^d\"]]");
+  CHECK(rows("list_user_topic_permissions", {"guest"}) ==
+        "[[\"/\",\"amq.topic\",\"^a\",\"^b\"],[\"/\",\"nosuch\",\"^c\",\"^d\"]]");
+  check_ok(run("clear_topic_permissions", {"guest", "nosuch"}));
+  check_ok(run("clear_topic_permissions", {"guest"}));
+  CHECK(rows("list_topic_permissions") == "[]");
+  check_failure(run("set_topic_permissions", {"nosuch", "x", "", ""}), 67, "failed",
+                "User nosuch does not exist");
+  check_failure(run("clear_topic_permissions", {"guest"}, "nosuch"), 69, "failed",
+                "Virtual host nosuch does not exist");
+  check_failure(run("list_user_topic_permissions", {"nosuch"}), 69, "failed",
+                "{:no_such_user, \"nosuch\"}");
+}
+
+TEST_CASE_FIXTURE(Fixture, "limits of vhosts replace each other, those of users add up") {
+  check_failure(run("clear_vhost_limits"), 69, "failed", "Parameter does not exist");
+  CHECK(rows("list_vhost_limits") == "[]");
+  check_ok(run("set_vhost_limits", {R"({"max-connections":7})"}));
+  check_ok(run("set_vhost_limits", {R"({"max-queues":5})"}));
+  CHECK(member_text(run("list_vhost_limits"), "text") == R"({"max-queues":5})");
+  CHECK(rows("list_parameters") ==
+        R"([["vhost-limits","limits","{\"max-queues\":5}"]])");
+  check_ok(run("clear_parameter", {"vhost-limits", "limits"}));
+  CHECK(rows("list_parameters") == "[]");
+  check_failure(run("set_vhost_limits", {R"({"max-foo":5})"}), 69, "failed",
+                "Validation failed\n\nUnrecognised terms [{<<\"max-foo\">>,5}] in limits\n");
+  check_failure(run("set_vhost_limits", {"max"}), 69, "failed",
+                "JSON decoding error. Reason: badarg");
+  check_failure(run("set_vhost_limits", {"{}"}, "nosuch"), 65, "plain",
+                "Virtual host 'nosuch' does not exist");
+
+  check_ok(run("set_user_limits", {"guest", R"({"max-connections":7})"}));
+  check_ok(run("set_user_limits", {"guest", R"({"max-channels":-1})"}));
+  CHECK(member_text(run("list_user_limits"), "text") ==
+        R"({"max-channels":-1,"max-connections":7})");
+  check_ok(run("clear_user_limits", {"guest", "max-connections"}));
+  check_ok(run("clear_user_limits", {"guest", "max-foo"}));
+  CHECK(member_text(run("list_user_limits"), "text") == R"({"max-channels":-1})");
+  check_ok(run("clear_user_limits", {"guest", "all"}));
+  CHECK(print_json(run("list_user_limits", {}, "/", {{"global", true}})["rows"]) == "[]");
+  check_failure(run("set_user_limits", {"nosuch", "{}"}), 69, "failed",
+                "{:no_such_user, \"nosuch\"}");
+}
+
+TEST_CASE_FIXTURE(Fixture, "parameters are JSON, and the name of the cluster is one of them") {
+  check_ok(run("set_cluster_name", {"mycluster"}));
+  check_ok(run("set_global_parameter", {"p", R"({"a" : 1})"}));
+  CHECK(rows("list_global_parameters") ==
+        R"([["cluster_name","\"mycluster\""],["p","{\"a\":1}"]])");
+  check_ok(run("set_global_parameter", {"cluster_name", R"("other")"}));
+  CHECK(operations.catalog().global_parameter("cluster_name") == "other");
+  check_ok(run("clear_global_parameter", {"p"}));
+  check_failure(run("clear_global_parameter", {"p"}), 69, "failed", "Parameter does not exist");
+  check_failure(run("set_global_parameter", {"p", "junk"}), 69, "failed",
+                "JSON decoding error. Reason: badarg");
+  check_failure(run("set_parameter", {"nosuch", "x", "{}"}), 69, "failed",
+                "Validation failed\n\ncomponent nosuch not found\n");
+}
+
+TEST_CASE_FIXTURE(Fixture, "thresholds are shares or bytes") {
+  check_ok(run("set_vm_memory_high_watermark", {}, "/", {{"share", 0.25}}));
+  CHECK(operations.memory_watermark.share == doctest::Approx(0.25));
+  CHECK(!operations.memory_watermark.is_absolute);
+  check_ok(run("set_disk_free_limit", {}, "/", {{"bytes", 5000}}));
+  CHECK(operations.disk_free_limit.bytes == 5000);
+  CHECK(operations.disk_free_limit.is_absolute);
+}
+
 TEST_CASE_FIXTURE(Fixture, "adding a vhost twice is no failure, deleting it twice is") {
   check_ok(run("add_vhost", {"v1"}));
   check_ok(run("add_vhost", {"v1"}));

@@ -16,6 +16,18 @@ JsonObject no_such_user(std::string_view name) {
   return error_reply(67, "failed", fmt::format("User \"{}\" does not exist", name));
 }
 
+/// The same as a few commands print it.
+JsonObject no_such_user_term(std::string_view name) {
+  return error_reply(69, "failed", fmt::format("{{:no_such_user, \"{}\"}}", name));
+}
+
+/// The same, for commands that need a user and a vhost, whose status tells which is missing.
+auto topic_failure(const CommandCall& call) {
+  return [has_user = call.catalog().find_user(call.arguments[0]) != nullptr](const Error& error) {
+    return error_reply(has_user ? 69 : 67, "failed", error.text);
+  };
+}
+
 /// A reply for a change that fails with not_found when the user is gone.
 auto or_no_user(std::string name) {
   return [name = std::move(name)](const Error& error) {
@@ -75,7 +87,7 @@ void change_password(const CommandCall& call) {
 
 void clear_password(const CommandCall& call) {
   const std::string& name = call.arguments[0];
-  if (!call.catalog().find_user(name)) return call.reply(no_such_user(name));
+  if (!call.catalog().find_user(name)) return call.reply(no_such_user_term(name));
   call.propose(
       catalog::SetPassword{name, {}, std::string(broker::default_hashing_algorithm)},
       or_no_user(name));
@@ -134,6 +146,42 @@ void clear_permissions(const CommandCall& call) {
   });
 }
 
+void set_topic_permissions(const CommandCall& call) {
+  catalog::TopicPermission permission{
+      {call.vhost, call.arguments[0], call.arguments[1]}, call.arguments[2], call.arguments[3]};
+  call.propose(catalog::SetTopicPermission{std::move(permission)}, topic_failure(call));
+}
+
+void clear_topic_permissions(const CommandCall& call) {
+  std::string exchange = call.arguments.size() > 1 ? call.arguments[1] : std::string();
+  call.propose(
+      catalog::ClearTopicPermission{{call.vhost, call.arguments[0], std::move(exchange)}},
+      topic_failure(call));
+}
+
+void list_topic_permissions(const CommandCall& call) {
+  if (!call.catalog().find_vhost(call.vhost))
+    return call.reply(error_reply(
+        65, "plain", fmt::format("Virtual host '{}' does not exist", call.vhost)));
+  JsonArray rows;
+  for (const auto& [name, permission] : call.catalog().topic_permissions())
+    if (name.vhost == call.vhost)
+      rows.push_back(JsonArray{text_json(name.user), text_json(name.exchange),
+                               text_json(permission.write), text_json(permission.read)});
+  call.reply(rows_reply({"user", "exchange", "write", "read"}, std::move(rows)));
+}
+
+void list_user_topic_permissions(const CommandCall& call) {
+  const std::string& user = call.arguments[0];
+  if (!call.catalog().find_user(user)) return call.reply(no_such_user_term(user));
+  JsonArray rows;
+  for (const auto& [name, permission] : call.catalog().topic_permissions())
+    if (name.user == user)
+      rows.push_back(JsonArray{text_json(name.vhost), text_json(name.exchange),
+                               text_json(permission.write), text_json(permission.read)});
+  call.reply(rows_reply({"vhost", "exchange", "write", "read"}, std::move(rows)));
+}
+
 void list_permissions(const CommandCall& call) {
   if (!call.catalog().find_vhost(call.vhost))
     return call.reply(error_reply(
@@ -149,8 +197,7 @@ void list_permissions(const CommandCall& call) {
 void list_user_permissions(const CommandCall& call) {
   const std::string& user = call.arguments[0];
   if (!call.catalog().find_user(user))
-    return call.reply(
-        error_reply(69, "failed", fmt::format("{{:no_such_user, \"{}\"}}", user)));
+    return call.reply(no_such_user_term(user));
   JsonArray rows;
   for (const auto& [key, permission] : call.catalog().permissions())
     if (permission.user == user)
@@ -171,6 +218,10 @@ constexpr CommandEntry entries[] = {
     {"clear_permissions", AppNeed::running, 1, clear_permissions},
     {"list_permissions", AppNeed::running, 0, list_permissions},
     {"list_user_permissions", AppNeed::running, 1, list_user_permissions},
+    {"set_topic_permissions", AppNeed::running, 4, set_topic_permissions},
+    {"clear_topic_permissions", AppNeed::running, 1, clear_topic_permissions},
+    {"list_topic_permissions", AppNeed::running, 0, list_topic_permissions},
+    {"list_user_topic_permissions", AppNeed::running, 1, list_user_topic_permissions},
 };
 
 }  // namespace

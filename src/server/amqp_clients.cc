@@ -1,5 +1,9 @@
 #include "server/amqp_clients.h"
 
+#include <fmt/format.h>
+
+#include <charconv>
+
 #include "base/log.h"
 #include "base/random.h"
 #include "codec/proxy_header.h"
@@ -196,6 +200,7 @@ void AmqpClients::mark_ready(Client& client) {
 }
 
 void AmqpClients::flush(base::Time now) {
+  if (!gone_.empty()) close_gone(now);
   flushing_.swap(ready_);
   for (Client* client : flushing_) {
     client->is_ready = false;
@@ -206,6 +211,7 @@ void AmqpClients::flush(base::Time now) {
     update_accepting();
   }
   flushing_.clear();
+  if (environment_.client_limits.has_changes()) post_uses();
 }
 
 bool AmqpClients::flush_client(Client& client, base::Time now) {
@@ -282,6 +288,53 @@ void AmqpClients::set_unblocked() {
   for (auto& [id, client] : clients_) {
     client->connection.unblock();
     mark_ready(*client);
+  }
+}
+
+void AmqpClients::post_uses() {
+  for (const session::Use& use : environment_.client_limits.take_changes()) {
+    const std::string key = fmt::format("use {} {}", static_cast<int>(use.kind), use.name);
+    node_.post(key, use.count == 0 ? "" : std::to_string(use.count));
+  }
+}
+
+void AmqpClients::on_bulletin(const catalog::NodeName& member, const std::string& key,
+                              base::ByteView text) {
+  constexpr std::string_view word = "use ";
+  constexpr std::size_t name_at = word.size() + 2;
+  if (!key.starts_with(word) || key.size() < name_at) return;
+  const int kind = key[word.size()] - '0';
+  if (kind < 0 || kind >= static_cast<int>(session::use_kinds)) return;
+  std::uint64_t count = 0;
+  std::from_chars(text.data(), text.data() + text.size(), count);
+  environment_.client_limits.set_other(
+      member, {static_cast<session::UseKind>(kind), key.substr(name_at), count});
+}
+
+void AmqpClients::on_change(const catalog::Change& change) {
+  using session::UseKind;
+  auto& limits = environment_.client_limits;
+  if (const auto* vhost = std::get_if<catalog::VhostChanged>(&change)) {
+    limits.on_limits_changed(UseKind::vhost_connections, vhost->name);
+  } else if (const auto* gone = std::get_if<catalog::VhostRemoved>(&change)) {
+    gone_.push_back({false, gone->name});
+  } else if (const auto* user = std::get_if<catalog::UserChanged>(&change)) {
+    limits.on_limits_changed(UseKind::user_connections, user->name);
+    limits.on_limits_changed(UseKind::user_channels, user->name);
+    if (!node_.catalog().find_user(user->name)) gone_.push_back({true, user->name});
+  }
+}
+
+void AmqpClients::close_gone(base::Time now) {
+  for (const Gone& gone : std::exchange(gone_, {})) {
+    const std::string reason =
+        fmt::format("{} '{}' is deleted", gone.is_user ? "user" : "vhost", gone.name);
+    for (auto& [id, client] : clients_) {
+      const auto info = client->connection.info();
+      if ((gone.is_user ? info.user : info.vhost) != gone.name) continue;
+      client->connection.shutdown(reason, now);
+      mark_ready(*client);
+    }
   }
 }
 

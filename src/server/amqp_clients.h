@@ -39,7 +39,7 @@ class AmqpClients {
   /// Hands what the connections gathered to their sockets, and gives the node what follows from
   /// it. To be called before and after the node's end_turn, for as long as `has_ready`.
   void flush(base::Time now);
-  bool has_ready() const { return !ready_.empty(); }
+  bool has_ready() const { return !ready_.empty() || !gone_.empty(); }
   void tick(base::Time now);
   base::Time deadline() const;
 
@@ -51,6 +51,12 @@ class AmqpClients {
   /// An alarm of this node or of another one is on: publishers are not read any more.
   void set_blocked(const std::string& reason);
   void set_unblocked();
+
+  /// What another member lets us know; see cluster::Node::set_bulletin_observer.
+  void on_bulletin(const catalog::NodeName& member, const std::string& key, base::ByteView text);
+  /// Clients whose user or vhost is gone have to go, too: with the next flush, not in the middle of
+  /// the catalog's change.
+  void on_change(const catalog::Change& change);
 
   std::vector<session::amqp091::ConnectionInfo> connections() const;
   std::vector<session::amqp091::ChannelInfo> channels() const;
@@ -72,6 +78,9 @@ class AmqpClients {
   bool flush_client(Client& client, base::Time now);
   void send_output(Client& client);
   void note_deadline(Client& client);
+  /// Lets other members know what is used of what is limited.
+  void post_uses();
+  void close_gone(base::Time now);
 
   net::Shard& shard_;
   cluster::Node& node_;
@@ -95,6 +104,11 @@ class AmqpClients {
   std::vector<base::Bytes> spare_memory_;
   std::set<std::pair<base::Time, ClientId>> deadlines_;
   std::string block_reason_;  ///< empty: no alarm
+  struct Gone {
+    bool is_user = false;  ///< or a vhost
+    std::string name;
+  };
+  std::vector<Gone> gone_;
 };
 
 }  // namespace warren::server

@@ -190,11 +190,17 @@ void Application::follow_phase(base::Time now) {
 
 void Application::become_running() {
   clients_ = std::make_unique<AmqpClients>(shard_, *node_, settings_.configuration);
+  node_->set_change_observer(
+      [this](const catalog::Change& change) { clients_->on_change(change); });
+  node_->set_bulletin_observer(
+      [this](const auto& member, const auto& key, base::ByteView text) {
+        clients_->on_bulletin(member, key, text);
+      });
   auto opened = prelude_ ? prelude_() : base::Result<>();
   if (opened) opened = open_listeners();
   if (!opened) {
     std::string text = opened.error().text;
-    clients_.reset();
+    stop_observing();
     return become_failed(std::move(text));
   }
   if (is_new_) apply_first_settings();
@@ -263,8 +269,17 @@ void Application::finish_stopping(base::Time now) {
   for (Done& done : std::exchange(stop_waiters_, {})) done({});
 }
 
-void Application::tear_down() {
+/// The clients go, and with them whoever heard of changes.
+void Application::stop_observing() {
+  if (node_) {
+    node_->set_change_observer(nullptr);
+    node_->set_bulletin_observer(nullptr);
+  }
   clients_.reset();
+}
+
+void Application::tear_down() {
+  stop_observing();
   links_.reset();
   node_.reset();
   disk_.reset();

@@ -87,6 +87,7 @@ class Application final : public LinkEvents, public storage::DiskEvents {
   void become_running();
   void become_failed(std::string text);
   void finish_stopping(base::Time now);
+  void stop_observing();
   void tear_down();
   void serve_links(base::Time now);
   void set_state(management::AppState state);

@@ -73,6 +73,12 @@ Verdict Channel::check_binding(const Binding& binding) const {
           check_access(ResourceKind::exchange, binding.source.name, broker::Access::read);
       !allowed)
     return refuse(allowed.error());
+  const catalog::Exchange* source = catalog().find_exchange(binding.source);
+  if (source == nullptr) return {};
+  if (auto allowed = talk_.environment.authorizer.check_topic(
+          talk_.user, *source, binding.routing_key, broker::Access::read);
+      !allowed)
+    return refuse(allowed.error());
   return {};
 }
 

@@ -1,3 +1,5 @@
+#include <utility>
+
 #include "base/log.h"
 #include "session/connection.h"
 
@@ -48,9 +50,16 @@ void Connection::reset() {
 
 void Connection::close_channels() {
   for (auto& [number, channel] : channels_) channel->flush();
+  stop_counting();
   entered_ = nullptr;
   channels_.clear();
   exclusive_queues_.delete_all();
+}
+
+void Connection::stop_counting() {
+  if (!std::exchange(is_counted_, false)) return;
+  talk_.environment.client_limits.remove_channels(talk_.user, channels_.size());
+  talk_.environment.client_limits.remove_connection(talk_.user, talk_.vhost);
 }
 
 /// After the client's close: first the channels finish what waits in them, then the queues go that

@@ -50,6 +50,7 @@ Connection::Connection(Environment& environment, PeerInfo peer, catalog::Connect
 
 Connection::~Connection() {
   if (is_admitted_) --talk_.environment.open_connections;
+  stop_counting();
 }
 
 void Connection::feed(base::ByteView bytes, base::Time now) {
@@ -110,7 +111,12 @@ void Connection::on_channel_frame(const Frame& frame) {
   if (alarm_ == Alarm::blocking && channel->has_published()) start_blocking();
   if (!channel->is_closed()) return;
   entered_ = nullptr;
-  channels_.erase(frame.channel);
+  forget_channel(channels_.find(frame.channel));
+}
+
+void Connection::forget_channel(Channels::iterator channel) {
+  talk_.environment.client_limits.remove_channels(talk_.user, 1);
+  channels_.erase(channel);
 }
 
 /// Frames come in runs for one channel; null when there is none of that number.
@@ -120,7 +126,7 @@ Channel* Connection::enter_channel(std::uint16_t number) {
   const auto found = channels_.find(number);
   if (found == channels_.end()) return nullptr;
   if (found->second->is_closed()) {
-    channels_.erase(found);
+    forget_channel(found);
     return nullptr;
   }
   entered_number_ = number;
@@ -152,7 +158,10 @@ void Connection::open_channel(const Frame& frame) {
                              channels_.size(), info_.channel_max),
                  {},
                  false});
+  if (auto room = talk_.environment.client_limits.check_channel(talk_.user); !room)
+    return fail({ReplyCode::not_allowed, room.error().text, {}, false});
   channels_.emplace(frame.channel, std::make_unique<Channel>(talk_, frame.channel));
+  talk_.environment.client_limits.add_channel(talk_.user);
 }
 
 bool Connection::wants_input() const {

@@ -131,6 +131,10 @@ class Connection {
   bool has_missed_heartbeats();
   void start_blocking();
   bool are_channels_idle() const;
+  base::Result<> check_room(const std::string& vhost) const;
+  using Channels = std::map<std::uint16_t, std::unique_ptr<Channel>>;
+  void forget_channel(Channels::iterator channel);
+  void stop_counting();
 
   Conversation talk_;
   State state_ = State::header;
@@ -138,6 +142,7 @@ class Connection {
   std::string alarm_reason_;
   CloseStyle close_style_ = CloseStyle::none;
   bool is_admitted_ = false;
+  bool is_counted_ = false;  ///< in the environment's client_limits, as its channels are
   base::Time now_;
   base::Time state_deadline_ = base::never;
   base::Time next_send_check_ = base::never;
@@ -151,7 +156,7 @@ class Connection {
   base::Bytes header_;
   codec::amqp091::FrameParser parser_;
   ExclusiveQueues exclusive_queues_;
-  std::map<std::uint16_t, std::unique_ptr<Channel>> channels_;
+  Channels channels_;
   /// The channel that the last frame was for, while frames are read.
   Channel* entered_ = nullptr;
   std::uint16_t entered_number_ = 0;

@@ -78,6 +78,7 @@ Verdict Channel::declare_queue(const broker::QueueDeclaration& wanted, bool no_w
 }
 
 Verdict Channel::make_queue(const broker::QueueDeclaration& wanted, bool no_wait, bool may_retry) {
+  if (auto room = catalog().check_room_for_queue(wanted.name); !room) return refuse(room.error());
   if (auto sound = broker::check_new_queue(wanted); !sound) return refuse(sound.error());
   if (const auto* dead_letter = wanted.arguments.find("x-dead-letter-exchange")) {
     if (auto allowed = check_access(ResourceKind::queue, wanted.name.name, broker::Access::read);

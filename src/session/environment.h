@@ -12,6 +12,7 @@
 #include "broker/exchange_declaration.h"
 #include "broker/permission.h"
 #include "broker/router.h"
+#include "session/client_limits.h"
 
 /// What a session asks of the node that it runs on.
 namespace warren::session::amqp091 {
@@ -67,8 +68,9 @@ struct Environment {
   std::string platform = "Warren";
   std::string copyright = "Copyright (c) the authors of Warren";
   std::string information = "Warren, a broker for clients of RabbitMQ";
-  /// Kept by the connections themselves: how many are open.
+  /// Kept by the connections themselves: how many are open, and whose.
   std::uint32_t open_connections = 0;
+  ClientLimits client_limits{gateway.catalog()};
 };
 
 /// What TLS tells of a client; texts as in the listings' columns.

@@ -167,6 +167,13 @@ void Connection::on_tune_ok(const ConnectionTuneOk& tune_ok) {
   state_ = State::opening;
 }
 
+/// Whether the user may come in; a vhost that is full is closed to strangers, too.
+base::Result<> Connection::check_room(const std::string& vhost) const {
+  TRY(talk_.environment.client_limits.check_vhost(talk_.user, vhost));
+  TRY(talk_.environment.client_limits.check_user(talk_.user));
+  return talk_.environment.authorizer.check_vhost(talk_.user, vhost);
+}
+
 void Connection::on_open(const ConnectionOpen& open) {
   Environment& environment = talk_.environment;
   const std::uint32_t most = environment.limits.connection_max;
@@ -174,8 +181,7 @@ void Connection::on_open(const ConnectionOpen& open) {
     return fail({ReplyCode::not_allowed,
                  fmt::format("connection refused: node connection limit ({}) is reached", most),
                  ConnectionOpen::ids, false});
-  if (auto allowed = talk_.environment.authorizer.check_vhost(talk_.user, open.virtual_host);
-      !allowed) {
+  if (auto allowed = check_room(open.virtual_host); !allowed) {
     base::log_error("connection {}: {}", talk_.name, allowed.error().text);
     return fail({ReplyCode::not_allowed, allowed.error().text, ConnectionOpen::ids, false});
   }
@@ -183,6 +189,8 @@ void Connection::on_open(const ConnectionOpen& open) {
   state_ = State::running;
   is_admitted_ = true;
   ++environment.open_connections;
+  is_counted_ = true;
+  environment.client_limits.add_connection(talk_.user, talk_.vhost);
   state_deadline_ = base::never;
   encode_method(talk_.output.text(), 0, ConnectionOpenOk{});
   base::log_info("connection {} opened by user '{}' in vhost '{}'", talk_.name, talk_.user,

@@ -41,6 +41,10 @@ Verdict Channel::check_publish(const Publish& publish) const {
   const catalog::Exchange* exchange = catalog().find_exchange(name);
   if (exchange == nullptr) return refuse(broker::no_such_resource(ResourceKind::exchange, name));
   if (auto allowed = broker::check_publishable(*exchange); !allowed) return refuse(allowed.error());
+  if (auto allowed = talk_.environment.authorizer.check_topic(
+          talk_.user, *exchange, publish.routing_key, broker::Access::write);
+      !allowed)
+    return refuse(allowed.error());
   return {};
 }
 
