@@ -72,17 +72,6 @@ void write_nodes(Sections& sections, const JsonObject& facts) {
   for (const Json& node : list(facts, "running_nodes")) sections.line(text(node));
 }
 
-std::vector<std::string> alarm_lines(const JsonObject& facts) {
-  std::vector<std::string> lines;
-  for (const Json& alarm : list(facts, "alarms"))
-    if (const JsonObject* object = alarm.if_object()) {
-      const bool is_memory = member_text(*object, "resource") == "memory";
-      lines.push_back(fmt::format("{} alarm on node {}", is_memory ? "Memory" : "Free disk space",
-                                  member_text(*object, "node")));
-    }
-  return lines;
-}
-
 std::vector<std::string> partition_lines(const JsonObject& facts) {
   std::vector<std::string> lines;
   for (const auto& member : map(facts, "partitions"))
@@ -113,6 +102,17 @@ erlang::Term alarms_term(const JsonObject& facts) {
 }
 
 }  // namespace
+
+std::vector<std::string> alarm_lines(const JsonObject& facts) {
+  std::vector<std::string> lines;
+  for (const Json& alarm : list(facts, "alarms"))
+    if (const JsonObject* object = alarm.if_object()) {
+      const bool is_memory = member_text(*object, "resource") == "memory";
+      lines.push_back(fmt::format("{} alarm on node {}", is_memory ? "Memory" : "Free disk space",
+                                  member_text(*object, "node")));
+    }
+  return lines;
+}
 
 std::string listener_line(const JsonObject& listener) {
   return fmt::format("Interface: {}, port: {}, protocol: {}, purpose: {}",

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "management/json.h"
 
@@ -14,6 +15,9 @@ std::string cluster_status_text(const management::JsonObject& facts);
 /// [{nodes,[{disc,[..]},{ram,[..]}]},{running_nodes,[..]},{cluster_name,<<"..">>},
 /// {partitions,[]},{alarms,[{'a@b',[]}]}], broken into lines as Erlang prints it.
 std::string cluster_status_term(const management::JsonObject& facts);
+
+/// A line for each alarm that is on.
+std::vector<std::string> alarm_lines(const management::JsonObject& facts);
 
 /// One line of a listing of listeners, without the node.
 std::string listener_line(const management::JsonObject& listener);

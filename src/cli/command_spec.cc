@@ -51,7 +51,7 @@ const std::vector<CommandSpec>& commands_of(std::string_view tool) {
       {"rabbitmqctl",
        joined({help_commands(), node_commands(), cluster_commands(), user_commands(),
                vhost_commands(), limit_commands(), listing_commands(), status_commands(),
-               policy_commands(), queue_commands()})},
+               policy_commands(), queue_commands(), threshold_commands()})},
       {"rabbitmq-diagnostics",
        joined({help_commands(), diagnostics_commands(), listing_commands()})},
       {"rabbitmq-plugins", joined({help_commands(), plugins_commands()})}};

@@ -45,6 +45,7 @@ std::vector<CommandSpec> cluster_commands();
 std::vector<CommandSpec> user_commands();
 std::vector<CommandSpec> vhost_commands();
 std::vector<CommandSpec> limit_commands();
+std::vector<CommandSpec> threshold_commands();
 std::vector<CommandSpec> policy_commands();
 std::vector<CommandSpec> queue_commands();
 std::vector<CommandSpec> listing_commands();

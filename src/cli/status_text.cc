@@ -68,7 +68,8 @@ void write_memory(std::string& out, const JsonObject& facts, std::string_view un
          fmt::format("{} of available memory, computed to: {}", relative->get_double(),
                      size_text(limit, unit)));
   else
-    fact(out, "Memory high watermark setting", size_text(limit, unit));
+    fact(out, "Memory high watermark setting",
+         fmt::format("{0}, computed to: {0}", size_text(limit, unit)));
 }
 
 }  // namespace
@@ -96,11 +97,9 @@ std::string status_text(const std::string& node, const JsonObject& facts, std::s
   begin(out, "Log file(s)");
   bullets(out, list(facts, "log_files"));
   begin(out, "Alarms");
-  if (list(facts, "alarms").empty()) out += "(none)\n";
-  for (const Json& alarm : list(facts, "alarms"))
-    if (const JsonObject* object = alarm.if_object())
-      out += fmt::format("{} alarm on node {}\n", member_text(*object, "resource"),
-                         member_text(*object, "node"));
+  const std::vector<std::string> alarms = alarm_lines(facts);
+  if (alarms.empty()) out += "(none)\n";
+  for (const std::string& line : alarms) out += line + "\n";
   write_memory(out, facts, unit);
   const JsonObject& files = map(facts, "file_descriptors");
   begin(out, "File Descriptors");

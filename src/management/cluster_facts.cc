@@ -109,6 +109,14 @@ JsonArray alarm_facts(const catalog::NodeName& node, bool memory, bool disk) {
   return alarms;
 }
 
+JsonArray alarm_facts(const std::vector<AlarmInfo>& alarms) {
+  JsonArray list;
+  for (const AlarmInfo& alarm : alarms)
+    list.push_back(JsonObject{{"node", text_json(alarm.node)},
+                              {"resource", text_json(alarm.resource)}});
+  return list;
+}
+
 JsonArray feature_flag_facts() {
   JsonArray list;
   for (const Flag& flag : flags)

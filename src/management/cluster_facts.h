@@ -21,6 +21,7 @@ std::string cluster_name(Operations& operations);
 JsonArray listener_facts(const catalog::NodeName& node, const std::vector<ListenerInfo>& listeners);
 /// [{"node","resource"},..] for the alarms that are on.
 JsonArray alarm_facts(const catalog::NodeName& node, bool memory, bool disk);
+JsonArray alarm_facts(const std::vector<AlarmInfo>& alarms);
 /// The feature flags whose names clients look for, all enabled.
 JsonArray feature_flag_facts();
 /// What stands where others show their runtime's version line.

@@ -51,7 +51,7 @@ void status(const CommandCall& call) {
   const catalog::Catalog& catalog = call.catalog();
   JsonObject facts;
   facts["active_plugins"] = std::move(plugins);
-  facts["alarms"] = alarm_facts(operations.node_name(), process.memory_alarm, process.disk_alarm);
+  facts["alarms"] = alarm_facts(process.alarms);
   facts["config_files"] = texts(process.config_files);
   facts["crypto_lib_version"] = "OpenSSL 3";
   facts["data_directory"] = text_json(process.data_directory);
@@ -112,12 +112,34 @@ void list_feature_flags(const CommandCall& call) {
   call.reply(rows_reply({"name", "state"}, std::move(rows)));
 }
 
+/// {"share": 0.4} or {"bytes": 1000000}.
+Threshold read_threshold(const CommandCall& call) {
+  Threshold threshold;
+  threshold.is_absolute = call.options.contains("bytes");
+  threshold.bytes = member_unsigned(call.options, "bytes");
+  if (const Json* share = call.options.if_contains("share"); share && share->is_double())
+    threshold.share = share->get_double();
+  return threshold;
+}
+
+void set_memory_watermark(const CommandCall& call) {
+  call.operations->set_memory_watermark(read_threshold(call));
+  call.reply(ok_reply());
+}
+
+void set_disk_free_limit(const CommandCall& call) {
+  call.operations->set_disk_free_limit(read_threshold(call));
+  call.reply(ok_reply());
+}
+
 constexpr CommandEntry entries[] = {
     {"cluster_status", AppNeed::running, 0, cluster_status},
     {"status", AppNeed::running, 0, status},
     {"listeners", AppNeed::running, 0, listeners},
     {"running_plugins", AppNeed::any, 0, plugins},
     {"list_feature_flags", AppNeed::running, 0, list_feature_flags},
+    {"set_vm_memory_high_watermark", AppNeed::any, 0, set_memory_watermark},
+    {"set_disk_free_limit", AppNeed::any, 0, set_disk_free_limit},
 };
 
 }  // namespace

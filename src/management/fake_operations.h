@@ -44,6 +44,8 @@ class FakeOperations final : public Operations, public broker::Gateway {
   AppState state = AppState::running;
   std::vector<ConnectionInfo> known_connections;
   std::vector<catalog::ConnectionId> closed;
+  Threshold memory_watermark;
+  Threshold disk_free_limit;
   /// Of the next joins and the like.
   base::Result<> outcome;
 
@@ -106,6 +108,8 @@ class FakeOperations final : public Operations, public broker::Gateway {
   std::vector<std::string> loopback_users() const override { return {"guest"}; }
   const broker::ExchangeTypes& exchange_types() const override { return exchange_types_; }
   void apply_plugins(const std::vector<std::string>&, Done done) override { done({}); }
+  void set_memory_watermark(const Threshold& threshold) override { memory_watermark = threshold; }
+  void set_disk_free_limit(const Threshold& threshold) override { disk_free_limit = threshold; }
   base::Time now() const override { return {}; }
   std::int64_t wall_clock_ms() const override { return 1795294633032; }
   std::string secure_random(std::size_t size) override { return std::string(size, 's'); }

@@ -108,6 +108,10 @@ class Operations {
   /// restart. The file enabled_plugins has been written by the command line already.
   virtual void apply_plugins(const std::vector<std::string>& enabled, Done done) = 0;
 
+  /// The high watermark of memory, and the limit of free disk space, until the process ends.
+  virtual void set_memory_watermark(const Threshold& threshold) = 0;
+  virtual void set_disk_free_limit(const Threshold& threshold) = 0;
+
   virtual base::Time now() const = 0;
   /// Milliseconds since 1970.
   virtual std::int64_t wall_clock_ms() const = 0;

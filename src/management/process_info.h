@@ -24,6 +24,19 @@ struct PluginInfo {
   bool is_running = false;   ///< offered by the running application
 };
 
+/// "memory" or "disk" runs short on a member.
+struct AlarmInfo {
+  std::string resource;
+  std::string node;
+};
+
+/// Where an alarm begins: at a share of the machine's memory, or at so many bytes.
+struct Threshold {
+  bool is_absolute = false;
+  double share = 0;
+  std::uint64_t bytes = 0;
+};
+
 struct ProcessInfo {
   std::int64_t os_pid = 0;
   std::int64_t uptime_ms = 0;
@@ -35,6 +48,7 @@ struct ProcessInfo {
   std::uint64_t disk_free = 0;         ///< bytes, on the data directory's file system
   std::uint64_t disk_free_limit = 0;
   bool disk_alarm = false;
+  std::vector<AlarmInfo> alarms;  ///< of this node and, while the application runs, of all others
   std::uint64_t fd_used = 0;
   std::uint64_t fd_limit = 0;
   std::uint64_t sockets_used = 0;

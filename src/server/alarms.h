@@ -1,31 +1,66 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "catalog/names.h"
 
 namespace warren::server {
 
-/// Whether this node is short of memory or of disk space. Publishers are held back while it is.
+/// An alarm that came or went: "memory" or "disk" runs short on a member.
+struct AlarmChange {
+  std::string resource;
+  catalog::NodeName node;
+  bool is_set = false;
+  bool is_last = false;  ///< nowhere in the cluster the resource runs short any more
+  bool operator==(const AlarmChange&) const = default;
+};
+
+/// Which members are short of memory or of disk space. Publishers are held back on every node
+/// while one of them is.
 class Alarms {
  public:
-  /// In bytes; a limit of 0 never alarms.
-  Alarms(std::uint64_t memory_limit, std::uint64_t disk_free_limit)
-      : memory_limit_(memory_limit), disk_free_limit_(disk_free_limit) {}
+  using Changes = std::vector<AlarmChange>;
+  /// The resource, and who runs short of it.
+  using Alarm = std::pair<std::string, catalog::NodeName>;
 
-  /// True when an alarm came or went by this. A full disk is an alarm whatever the limit.
-  bool check(std::uint64_t memory_used, std::uint64_t disk_free, bool is_disk_full);
+  explicit Alarms(catalog::NodeName self) : self_(std::move(self)) {}
 
-  bool memory() const { return memory_; }
-  bool disk() const { return disk_; }
-  bool any() const { return memory_ || disk_; }
-  /// What blocked clients are told: "low on memory & low on disk".
+  /// In bytes. More memory than the limit alarms, and less disk space than its.
+  void set_memory_limit(std::uint64_t bytes) { memory_limit_ = bytes; }
+  void set_disk_free_limit(std::uint64_t bytes) { disk_free_limit_ = bytes; }
+  std::uint64_t memory_limit() const { return memory_limit_; }
+  std::uint64_t disk_free_limit() const { return disk_free_limit_; }
+
+  /// Looks at this node. A full disk is an alarm whatever the limit.
+  Changes check(std::uint64_t memory_used, std::uint64_t disk_free, bool is_disk_full);
+  /// What this node lets the others know: the resources it is short of, with blanks between.
+  std::string bulletin() const;
+  /// The same of another member, or nothing when it is gone.
+  Changes on_bulletin(const catalog::NodeName& member, std::string_view text);
+
+  /// The application stops, and with it all links.
+  void forget_others();
+
+  bool memory() const { return all_.contains({"memory", self_}); }
+  bool disk() const { return all_.contains({"disk", self_}); }
+  bool any() const { return !all_.empty(); }
+  const std::set<Alarm>& all() const { return all_; }
+  /// What blocked clients are told: "low on disk & memory".
   std::string reason() const;
 
  private:
-  std::uint64_t memory_limit_;
-  std::uint64_t disk_free_limit_;
-  bool memory_ = false;
-  bool disk_ = false;
+  void note(Changes& changes, const char* resource, const catalog::NodeName& node, bool is_set);
+  bool is_short_of(std::string_view resource) const;
+
+  catalog::NodeName self_;
+  std::uint64_t memory_limit_ = UINT64_MAX;
+  std::uint64_t disk_free_limit_ = 0;
+  std::set<Alarm> all_;
 };
 
 }  // namespace warren::server

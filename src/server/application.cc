@@ -195,6 +195,7 @@ void Application::become_running() {
   node_->set_bulletin_observer(
       [this](const auto& member, const auto& key, base::ByteView text) {
         clients_->on_bulletin(member, key, text);
+        if (bulletin_handler_) bulletin_handler_(member, key, text);
       });
   auto opened = prelude_ ? prelude_() : base::Result<>();
   if (opened) opened = open_listeners();

@@ -41,6 +41,11 @@ class Application final : public LinkEvents, public storage::DiskEvents {
   /// Answers queries of other members, while it runs.
   void set_query_handler(cluster::Node::QueryHandler handler);
 
+  /// Hears what other members let us know, while it runs.
+  void set_bulletin_handler(cluster::Node::BulletinObserver handler) {
+    bulletin_handler_ = std::move(handler);
+  }
+
   management::AppState state() const { return state_; }
   const std::string& failure() const { return failure_; }
   /// Whether the failure came while clients were served (the disk failed): what the process holds
@@ -104,6 +109,7 @@ class Application final : public LinkEvents, public storage::DiskEvents {
   std::function<void(management::AppState)> observer_;
   std::function<base::Result<>()> prelude_;
   cluster::Node::QueryHandler query_handler_;
+  cluster::Node::BulletinObserver bulletin_handler_;
   std::vector<Done> start_waiters_;
   std::vector<Done> stop_waiters_;
   base::Time clients_deadline_ = base::never;  ///< of a stop: clients that stay are cut off

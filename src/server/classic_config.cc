@@ -73,6 +73,23 @@ base::Result<> set_loopback_users(const Term& value, Configuration& configuratio
   return {};
 }
 
+/// [rabbit_auth_backend_internal], where a pair names one for authentication and one or several
+/// for authorisation.
+base::Result<> check_auth_backends(const Term& value, int depth = 0) {
+  const auto* pair = value.as<Tuple>();
+  const auto* items = pair ? &pair->items : value.items();
+  if (!items || depth > 2) return malformed("auth_backends", value);
+  for (const Term& item : *items) {
+    if (item.text()) {
+      if (auto known = check_auth_backend(*item.text()); !known)
+        return base::fail(known.error().code, "auth_backends: " + known.error().text);
+    } else {
+      TRY(check_auth_backends(item, depth + 1));
+    }
+  }
+  return {};
+}
+
 base::Result<> set_watermark(const Term& value, Configuration& configuration) {
   if (const auto* share = value.as<double>(); share && *share >= 0 && *share <= 1) {
     configuration.memory_watermark = *share;
@@ -93,6 +110,25 @@ base::Result<> set_watermark(const Term& value, Configuration& configuration) {
   return {};
 }
 
+/// 50000000, "50MB" or {mem_relative, 1.0}.
+base::Result<> set_disk_limit(const Term& value, Configuration& configuration) {
+  const auto* tuple = value.as<Tuple>();
+  if (tuple && tuple->items.size() == 2 && tuple->items[0].is_atom("mem_relative")) {
+    const auto* share = tuple->items[1].as<double>();
+    if (!share || *share < 0) return malformed("disk_free_limit", value);
+    configuration.disk_free_share = *share;
+    return {};
+  }
+  if (const auto* text = value.text()) {
+    auto size = parse_size(*text);
+    if (!size) return malformed("disk_free_limit", value);
+    configuration.disk_free_limit = *size;
+    return {};
+  }
+  TRY_ASSIGN(configuration.disk_free_limit, number("disk_free_limit", value, INT64_MAX));
+  return {};
+}
+
 base::Result<> set_text(std::string_view key, const Term& value, std::string& to) {
   if (!value.text()) return malformed(key, value);
   to = *value.text();
@@ -104,6 +140,7 @@ base::Result<> apply_rabbit(const std::string& key, const Term& value,
   if (key == "tcp_listeners") return set_listeners(value, configuration);
   if (key == "ssl_listeners") return set_tls_listeners(value, configuration);
   if (key == "loopback_users") return set_loopback_users(value, configuration);
+  if (key == "auth_backends") return check_auth_backends(value);
   if (key == "vm_memory_high_watermark") return set_watermark(value, configuration);
   if (key == "default_user") return set_text(key, value, configuration.default_user);
   if (key == "default_pass") return set_text(key, value, configuration.default_pass);
@@ -127,8 +164,8 @@ base::Result<> apply_rabbit(const std::string& key, const Term& value,
       TRY_ASSIGN(auto ms, number(key, value, most_consumer_timeout_ms));
       configuration.consumer_timeout_ms = static_cast<std::uint64_t>(ms);
     }
-  } else if (key == "disk_free_limit" && value.as<std::int64_t>()) {
-    TRY_ASSIGN(configuration.disk_free_limit, number(key, value, INT64_MAX));
+  } else if (key == "disk_free_limit") {
+    return set_disk_limit(value, configuration);
   } else if (key == "mnesia_table_loading_retry_timeout" || key == "mnesia_table_loading_timeout") {
     TRY_ASSIGN(auto ms, number(key, value, 86400000));
     configuration.wait_for_members_ms = static_cast<std::uint32_t>(ms);

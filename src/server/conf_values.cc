@@ -106,12 +106,25 @@ base::Result<base::LogLevel> parse_log_level(std::string_view text) {
   return expected("a log level", text);
 }
 
-base::Result<double> parse_share(std::string_view text) {
+base::Result<> check_auth_backend(std::string_view name) {
+  if (name == "internal" || name == "rabbit_auth_backend_internal") return {};
+  return base::fail(base::ErrorCode::invalid_argument,
+                    fmt::format("there is no authentication back end '{}' here, only 'internal'",
+                                name));
+}
+
+base::Result<double> parse_factor(std::string_view text) {
   std::string copy(text);
   char* end = nullptr;
   double value = std::strtod(copy.c_str(), &end);
-  if (copy.empty() || *end != '\0' || !std::isfinite(value) || value < 0 || value > 1)
-    return expected("a share from 0.0 to 1.0", text);
+  if (copy.empty() || *end != '\0' || !std::isfinite(value) || value < 0)
+    return expected("a number from 0.0 on", text);
+  return value;
+}
+
+base::Result<double> parse_share(std::string_view text) {
+  auto value = parse_factor(text);
+  if (!value || *value > 1) return expected("a share from 0.0 to 1.0", text);
   return value;
 }
 

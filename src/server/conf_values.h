@@ -22,6 +22,12 @@ base::Result<base::LogLevel> parse_log_level(std::string_view text);
 /// A share of the memory: "0.4"; at most 1.
 base::Result<double> parse_share(std::string_view text);
 
+/// Who says which users there are and what they may do: only the catalog does so far.
+/// invalid_argument for back ends that are not offered.
+base::Result<> check_auth_backend(std::string_view name);
+/// How many times the memory: "1.5".
+base::Result<double> parse_factor(std::string_view text);
+
 /// One key of rabbitmq.conf, below "ssl_options." or the like. False: it has no effect here.
 base::Result<bool> set_tls_option(std::string_view key, std::string_view value,
                                   net::TlsOptions& options);

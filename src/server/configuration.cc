@@ -75,6 +75,11 @@ base::Result<> set_disk_bytes(Configuration& configuration, std::string_view val
   if (!size)
     return base::fail(base::ErrorCode::invalid_argument, fmt::format("'{}' is not a size", value));
   configuration.disk_free_limit = *size;
+  configuration.disk_free_share = 0;
+  return {};
+}
+base::Result<> set_disk_share(Configuration& configuration, std::string_view value) {
+  TRY_ASSIGN(configuration.disk_free_share, parse_factor(value));
   return {};
 }
 base::Result<> set_message_memory(Configuration& configuration, std::string_view value) {
@@ -107,6 +112,7 @@ const std::map<std::string_view, Setter>& setters() {
       {"default_user", set_text<&C::default_user>},
       {"default_vhost", set_text<&C::default_vhost>},
       {"disk_free_limit.absolute", set_disk_bytes},
+      {"disk_free_limit.relative", set_disk_share},
       {"distribution.listener.port_range.min", set_dist_port},
       {"frame_max", set_number<&C::frame_max, 0, 0x7FFFFFFF>},
       {"handshake_timeout", set_number<&C::handshake_timeout_ms, 1, 86400000>},
@@ -135,7 +141,6 @@ const std::map<std::string_view, Setter>& setters() {
 constexpr std::string_view unused[] = {
     "amqp1_0.",
     "anonymous_login_",
-    "auth_backends.",
     "auth_cache.",
     "auth_http.",
     "auth_ldap.",
@@ -161,7 +166,6 @@ constexpr std::string_view unused[] = {
     "default_users.",
     "definitions.",
     "deprecated_features.",
-    "disk_free_limit.relative",
     "distribution.",
     "event_exchange.",
     "federation.",
@@ -228,6 +232,7 @@ base::Result<> apply_conf_key(std::string_view key, std::string_view value,
     configuration.amqp_listeners->push_back(std::move(address));
     return {};
   }
+  if (key.starts_with("auth_backends.")) return check_auth_backend(value);
   if (key.starts_with("auth_mechanisms.")) {
     configuration.listeners.auth_mechanisms.emplace_back(value);
     return {};

@@ -89,6 +89,7 @@ struct Configuration {
   double memory_watermark = 0.4;             ///< a share of the memory
   std::uint64_t memory_watermark_bytes = 0;  ///< when set, instead of the share
   std::uint64_t disk_free_limit = 50'000'000;
+  double disk_free_share = 0;  ///< of the memory; when set, instead of the bytes
   /// Bytes of messages that queues keep in memory; the others are on disk only.
   std::uint64_t message_memory = 96u << 20;
 

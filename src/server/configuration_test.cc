@@ -57,6 +57,14 @@ TEST_CASE("rabbitmq.conf sets what it names and leaves the rest") {
   CHECK(configuration.loopback_users.contains("guest"));
 }
 
+TEST_CASE("authentication back ends: the internal one, and no other") {
+  CHECK(read("auth_backends.1 = internal\nauth_backends.2.authn = internal\n"
+             "auth_backends.2.authz = rabbit_auth_backend_internal")
+            .unused_keys.empty());
+  CHECK(refusal("auth_backends.1 = ldap").find("'ldap'") != std::string::npos);
+  CHECK(read("disk_free_limit.relative = 1.5").disk_free_share == doctest::Approx(1.5));
+}
+
 TEST_CASE("listeners and loopback users can be turned off") {
   CHECK(read("listeners.tcp = none").amqp_listeners->empty());
   CHECK(read("loopback_users = none").loopback_users.empty());
@@ -179,7 +187,10 @@ TEST_CASE("the classic configuration file is read too") {
       "%% comment\n"
       "[{rabbit, [{tcp_listeners, [5673, {\"127.0.0.1\", 5674}]},\n"
       "           {heartbeat, 30}, {loopback_users, []},\n"
-      "           {vm_memory_high_watermark, 0.5}, {hipe_compile, false}]},\n"
+      "           {vm_memory_high_watermark, 0.5}, {hipe_compile, false},\n"
+      "           {disk_free_limit, {mem_relative, 2.0}},\n"
+      "           {auth_backends, [{rabbit_auth_backend_internal,\n"
+      "                             [rabbit_auth_backend_internal]}]}]},\n"
       " {rabbitmq_management, [{listener, [{port, 15680}, {ip, \"127.0.0.1\"}]}]},\n"
       " {kernel, [{inet_dist_listen_min, 40000}]}].\n",
       "rabbitmq.config", configuration);
@@ -189,6 +200,7 @@ TEST_CASE("the classic configuration file is read too") {
   CHECK(configuration.heartbeat_s == 30);
   CHECK(configuration.loopback_users.empty());
   CHECK(configuration.memory_watermark == doctest::Approx(0.5));
+  CHECK(configuration.disk_free_share == doctest::Approx(2.0));
   CHECK(configuration.management == ListenAddress{"127.0.0.1", 15680});
   CHECK(configuration.dist_port == 40000);
   CHECK(configuration.unused_keys == std::vector<std::string>{"rabbit.hipe_compile"});

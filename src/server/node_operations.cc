@@ -117,29 +117,21 @@ bool NodeProcess::close_connection(catalog::ConnectionId connection, const std::
   return application_.clients()->close_connection(connection, reason, shard_.now());
 }
 
-std::uint64_t NodeProcess::memory_limit() const {
-  const Configuration& configuration = settings_.configuration;
-  if (configuration.memory_watermark_bytes > 0) return configuration.memory_watermark_bytes;
-  return static_cast<std::uint64_t>(configuration.memory_watermark *
-                                    static_cast<double>(total_memory_bytes()));
-}
-
 management::ProcessInfo NodeProcess::process_info() const {
   const Environment& environment = settings_.environment;
-  const Configuration& configuration = settings_.configuration;
   management::ProcessInfo info;
   info.os_pid = getpid();
   info.uptime_ms =
       std::chrono::duration_cast<std::chrono::milliseconds>(shard_.now() - started_).count();
   info.processors = static_cast<std::uint32_t>(std::max(1l, sysconf(_SC_NPROCESSORS_ONLN)));
   info.memory_used = resident_bytes();
-  info.memory_watermark = configuration.memory_watermark;
-  info.memory_limit = memory_limit();
-  if (configuration.memory_watermark_bytes > 0) info.memory_watermark = 0;
+  info.memory_watermark = memory_watermark_.is_absolute ? 0 : memory_watermark_.share;
+  info.memory_limit = alarms_.memory_limit();
   info.memory_alarm = alarms_.memory();
   info.disk_alarm = alarms_.disk();
   info.disk_free = free_disk_bytes(environment.data_dir);
-  info.disk_free_limit = configuration.disk_free_limit;
+  info.disk_free_limit = alarms_.disk_free_limit();
+  for (const auto& [resource, node] : alarms_.all()) info.alarms.push_back({resource, node});
   info.fd_used = open_files();
   info.fd_limit = open_files_limit();
   info.sockets_limit = info.fd_limit > 100 ? (info.fd_limit - 100) * 9 / 10 : 0;

@@ -22,7 +22,6 @@ using management::AppState;
 
 constexpr std::uint16_t default_amqp_port = 5672;
 constexpr std::uint16_t dist_port_distance = 20000;
-constexpr std::chrono::seconds alarm_check_interval(5);
 /// How long callers may take to read their answers when the process ends.
 constexpr std::chrono::seconds farewell_patience(2);
 constexpr std::string_view management_plugin = "rabbitmq_management";
@@ -48,11 +47,16 @@ NodeProcess::NodeProcess(net::Shard& shard, const Settings& settings)
       control_([this](const std::string&, const std::string& request,
                       ControlEndpoint::Reply reply) { on_control_request(request, reply); }),
       deadline_timer_(shard, [] {}),
-      alarms_(memory_limit(), settings.configuration.disk_free_limit) {
+      alarms_(settings.environment.node_name) {
+  begin_alarms();
   application_.set_observer([this](AppState state) { on_app_state(state); });
   application_.set_prelude([this] { return serve_http(); });
   application_.set_query_handler(
       [this](base::ByteView request) { return management::answer_query(*this, request); });
+  application_.set_bulletin_handler(
+      [this](const auto& member, const auto& key, base::ByteView text) {
+        on_bulletin(member, key, text);
+      });
   control_.set_on_drained([this] { end_when_drained(); });
   shard_.set_turn_end([this] { end_turn(); });
 }
@@ -129,48 +133,22 @@ void NodeProcess::end_turn() {
   }
   // What is left waits until the sockets had their turn.
   if (has_more) shard_.mailbox()->post([] {});
-  base::Time deadline = application_.deadline();
-  // Without clients nobody would be held back.
-  AmqpClients* clients = application_.clients();
-  if (clients && (!clients->empty() || alarms_.any())) {
-    check_alarms(now);
-    deadline = std::min(deadline, next_alarm_check_);
-  }
+  check_alarms(now);
+  base::Time deadline = std::min(application_.deadline(), next_alarm_check_);
   if (http_) deadline = std::min(deadline, http_->deadline());
   deadline_timer_.set(deadline);
-}
-
-void NodeProcess::check_alarms(base::Time now) {
-  const bool is_short = application_.is_disk_short();
-  if (now < next_alarm_check_ && (!is_short || alarms_.disk())) return;
-  next_alarm_check_ = now + alarm_check_interval;
-  const std::uint64_t free = free_disk_bytes(settings_.environment.data_dir);
-  // Publishers go on when there is room for a reserve again, and more than the limit besides.
-  if (is_short && free > settings_.configuration.disk_free_limit + FileDisk::reserve_bytes)
-    application_.keep_disk_reserve();
-  if (!alarms_.check(resident_bytes(), free, is_short)) return;
-  AmqpClients* clients = application_.clients();
-  if (!alarms_.any()) {
-    base::log_warning("resource limit alarms of {} are cleared", node_name());
-    clients->set_unblocked();
-  } else {
-    base::log_warning(
-        "resource limit alarm set on {}: {}. Publishers will be blocked until this "
-        "alarm clears",
-        node_name(), alarms_.reason());
-    clients->set_blocked(alarms_.reason());
-  }
-  shard_.mailbox()->post([] {});
 }
 
 void NodeProcess::on_app_state(AppState state) {
   if (state == AppState::running) {
     offer_plugins();
+    publish_alarms();
     base::log_info("{} is ready", node_name());
   } else if (state == AppState::failed && application_.has_crashed()) {
     exit_status_ = 1;
     shard_.stop();
   } else if (state != AppState::starting) {
+    if (state != AppState::stopping) alarms_.forget_others();
     // A request may be what stops us: its connection goes when this turn is over.
     shard_.mailbox()->post([this] {
       if (app_state() != AppState::running) http_.reset();

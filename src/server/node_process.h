@@ -67,14 +67,21 @@ class NodeProcess final : private management::Operations {
   std::vector<std::string> loopback_users() const override;
   const broker::ExchangeTypes& exchange_types() const override { return exchange_types_; }
   void apply_plugins(const std::vector<std::string>& enabled, Done done) override;
+  void set_memory_watermark(const management::Threshold& threshold) override;
+  void set_disk_free_limit(const management::Threshold& threshold) override;
   base::Time now() const override { return shard_.now(); }
   std::int64_t wall_clock_ms() const override;
   std::string secure_random(std::size_t size) override;
   void after(base::Duration delay, std::function<void()> call) override;
 
   void end_turn();
+  // alarm_watch.cc
   void check_alarms(base::Time now);
-  std::uint64_t memory_limit() const;
+  void look_at_resources();
+  void on_alarm_changes(const Alarms::Changes& changes);
+  void on_bulletin(const catalog::NodeName& member, const std::string& key, base::ByteView text);
+  void begin_alarms();
+  void publish_alarms();
   void on_app_state(management::AppState state);
   void on_acquaintance(Acquaintance acquaintance);
   void on_control_request(const std::string& request, const ControlEndpoint::Reply& reply);
@@ -103,6 +110,7 @@ class NodeProcess final : private management::Operations {
   std::list<std::unique_ptr<net::Timer>> delayed_calls_;
   net::Timer deadline_timer_;
   Alarms alarms_;
+  management::Threshold memory_watermark_;
   base::Time next_alarm_check_{};
   bool is_shutting_down_ = false;
   bool is_ending_ = false;
