@@ -28,13 +28,17 @@ MethodIds peek_method(ByteView payload) {
 }
 
 base::Result<Method> decode_method(ByteView payload) {
-  if (payload.size() < 4) return cannot_decode(payload);
+  if (payload.size() < 4)
+    return base::fail(base::ErrorCode::frame_error,
+                      "type 1, all octets = " + erlang::print_octets(payload) + ": unknown_frame");
   ByteView arguments = payload.substr(4);
   base::ByteReader reader(arguments);
   base::Result<Method> method;
   if (!generated::read_arguments(peek_method(payload), reader, *method))
     return base::fail(base::ErrorCode::not_implemented, "unimplemented method");
   if (reader.failed() || !reader.empty()) return cannot_decode(arguments);
+  if (!generated::has_sound_texts(*method))
+    return base::fail(base::ErrorCode::invalid_argument, std::string(malformed_text));
   return method;
 }
 

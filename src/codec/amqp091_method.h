@@ -16,11 +16,15 @@ namespace warren::codec::amqp091 {
 using base::Bytes;
 using base::ByteView;
 
-/// Reads the payload of a method frame. Two failures are told apart by their code:
-///   not_implemented  no such class or method; the text is "unimplemented method"
-///   frame_error      cut short, bytes left over, or a malformed table; the text is
-///                    "cannot decode <<...>>" with the argument octets, as clients know it
-/// `peek_method` gives the ids in both cases.
+/// What is wrong with a short string that is no UTF-8.
+inline constexpr std::string_view malformed_text = "Malformed UTF-8 in shortstr";
+
+/// Reads the payload of a method frame. Failures are told apart by their code:
+///   not_implemented   no such class or method; the text is "unimplemented method"
+///   frame_error       cut short, bytes left over, or a malformed table; the text is
+///                     "cannot decode <<...>>" with the argument octets, as clients know it
+///   invalid_argument  `malformed_text`, for which no method is blamed
+/// `peek_method` gives the ids in the first two cases.
 base::Result<Method> decode_method(ByteView payload);
 
 /// Appends a complete method frame. Short strings must be at most 255 octets long. The header
@@ -44,7 +48,8 @@ struct PublishView {
   bool mandatory = false;
   bool immediate = false;
 };
-/// For payloads whose ids are those of BasicPublish; fails as `decode_method` does.
+/// For payloads whose ids are those of BasicPublish; fails as `decode_method` does, but for the
+/// strings, which may hold anything.
 base::Result<PublishView> decode_publish(ByteView payload);
 
 /// For payloads whose ids are those of BasicAck; fails as `decode_method` does.

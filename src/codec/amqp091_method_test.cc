@@ -118,6 +118,24 @@ TEST_CASE("an unknown method and malformed arguments are told apart") {
   CHECK(truncated.error().text == "cannot decode <<0,0,16,97,98,99>>");
   CHECK(peek_method(from_hex("0032000a000010616263")) == QueueDeclare::ids);
   CHECK(method_name({99, 1}).empty());
+  CHECK(decode_method(from_hex("003c")).error().text ==
+        "type 1, all octets = <<0,60>>: unknown_frame");
+}
+
+TEST_CASE("a name that is no UTF-8 is refused, a text that is may hold anything") {
+  BasicConsume consume;
+  consume.queue = "\xC3\xA4";
+  Bytes frame;
+  encode_method(frame, 1, consume);
+  auto payload = [&] { return ByteView(frame).substr(7, frame.size() - 8); };
+  CHECK(decode_method(payload()).has_value());
+  consume.consumer_tag = "\xFF";
+  frame.clear();
+  encode_method(frame, 1, consume);
+  auto refused = decode_method(payload());
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().code == ErrorCode::invalid_argument);
+  CHECK(refused.error().text == "Malformed UTF-8 in shortstr");
 }
 
 TEST_CASE("recorded frames read as they were meant and are written back the same") {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/utf8.h"
 #include "broker/exchange_declaration.h"
 #include "broker/password.h"
 #include "broker/router.h"
@@ -56,7 +57,7 @@ JsonObject message_json(const GotMessage& got, bool force_base64, std::size_t tr
   const broker::Message& message = got.delivery.message;
   base::ByteView payload = message.body();
   payload = payload.substr(0, std::min(payload.size(), truncate));
-  const bool as_text = !force_base64 && is_utf8(payload);
+  const bool as_text = !force_base64 && base::is_utf8(payload);
   return {{"payload_bytes", message.body().size()},
           {"redelivered", got.delivery.redelivered},
           {"exchange", text_json(message.exchange())},

@@ -4,32 +4,12 @@
 
 #include <boost/json.hpp>
 
+#include "base/utf8.h"
+
 namespace warren::management {
 namespace {
 
 constexpr std::size_t max_depth = 128;
-
-/// The length of the UTF-8 sequence at the front of `text`, or 0 when there is none.
-std::size_t sequence_length(std::string_view text) {
-  auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  auto is_tail = [&](std::size_t i) { return i < text.size() && (at(i) & 0xC0) == 0x80; };
-  const unsigned char first = at(0);
-  if (first < 0x80) return 1;
-  if (first >= 0xC2 && first <= 0xDF) return is_tail(1) ? 2 : 0;
-  if (first >= 0xE0 && first <= 0xEF) {
-    if (!is_tail(1) || !is_tail(2)) return 0;
-    if (first == 0xE0 && at(1) < 0xA0) return 0;
-    if (first == 0xED && at(1) > 0x9F) return 0;
-    return 3;
-  }
-  if (first >= 0xF0 && first <= 0xF4) {
-    if (!is_tail(1) || !is_tail(2) || !is_tail(3)) return 0;
-    if (first == 0xF0 && at(1) < 0x90) return 0;
-    if (first == 0xF4 && at(1) > 0x8F) return 0;
-    return 4;
-  }
-  return 0;
-}
 
 void append_double(std::string& out, double value) {
   std::string text = fmt::format("{}", value);
@@ -96,7 +76,7 @@ void append_json_string(std::string& out, std::string_view text) {
   out += '"';
   while (!text.empty()) {
     const char c = text.front();
-    const std::size_t length = sequence_length(text);
+    const std::size_t length = base::utf8_sequence_length(text);
     if (length == 0) {
       out += "\xEF\xBF\xBD";
       text.remove_prefix(1);
@@ -228,15 +208,6 @@ JsonArray typed_table_json(const base::FieldTable& table) {
     rows.push_back(std::move(row));
   }
   return rows;
-}
-
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t length = sequence_length(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
 }
 
 std::optional<std::string> decode_percent(std::string_view text) {

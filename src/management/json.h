@@ -47,9 +47,6 @@ base::FieldValue json_field(const Json& value);
 /// [["x-max-length","long",10],...]: a table as the command line's JSON lists it, with types.
 JsonArray typed_table_json(const base::FieldTable& table);
 
-/// Valid UTF-8 as a whole?
-bool is_utf8(std::string_view text);
-
 /// Undoes %xx (and leaves + as it is); empty for a malformed escape.
 std::optional<std::string> decode_percent(std::string_view text);
 

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "base/utf8.h"
+
 using namespace warren;
 using namespace warren::management;
 
@@ -17,7 +19,7 @@ TEST_CASE("text that is no UTF-8 still makes valid JSON") {
   CHECK(print_json(text_json("a\"\n\x01")) == "\"a\\\"\\n\\u0001\"");
   CHECK(print_json(text_json("\xff\xc3")) == "\"\xEF\xBF\xBD\xEF\xBF\xBD\"");
   CHECK(print_json(text_json("\xC3\xA9")) == "\"\xC3\xA9\"");
-  CHECK_FALSE(is_utf8("\xED\xA0\x80"));
+  CHECK_FALSE(base::is_utf8("\xED\xA0\x80"));
 }
 
 TEST_CASE("tables become objects, with types where they are asked for") {

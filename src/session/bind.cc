@@ -97,7 +97,8 @@ Verdict Channel::change_binding(const Binding& binding, bool adds, bool no_wait)
     if (!is_to_queue && catalog().find_exchange(destination) == nullptr)
       return refuse(broker::no_such_resource(ResourceKind::exchange, destination));
   }
-  if (queue != nullptr) {
+  // Bindings of an exclusive queue may be taken away by everybody.
+  if (adds && queue != nullptr) {
     if (auto owned = broker::check_exclusive_access(*queue, talk_.connection); !owned)
       return refuse(owned.error());
   }

@@ -20,6 +20,10 @@ bool is_payload_of(base::ByteView payload) {
   return peek_method(payload) == Method::ids;
 }
 
+bool has_content(const Method& method) {
+  return std::visit([](const auto& typed) { return typed.has_content; }, method);
+}
+
 }  // namespace
 
 Channel::Channel(Conversation& talk, std::uint16_t number)
@@ -74,6 +78,7 @@ Verdict Channel::take_frame(const Frame& frame) {
     if (Verdict verdict = assembler_.add(frame); !verdict) return verdict;
     return assembler_.is_complete() ? take_publish(assembler_.take()) : Verdict{};
   }
+  if (headless_) return take_headless(frame);
   if (frame.type != frame_method)
     return std::unexpected(Failure{ReplyCode::unexpected_frame,
                                    "expected method frame, got non method frame instead",
@@ -86,6 +91,17 @@ Verdict Channel::take_frame(const Frame& frame) {
   }
   if (ids == BasicAck::ids) return take_ack(frame.payload);
   return take_method(frame.payload);
+}
+
+Verdict Channel::take_headless(const Frame& frame) {
+  if (frame.type == frame_header)
+    return std::unexpected(
+        Failure{ReplyCode::command_invalid, "unimplemented method", headless_, false});
+  return std::unexpected(Failure{
+      ReplyCode::unexpected_frame,
+      fmt::format("expected content header for class {}, got non content header frame instead",
+                  headless_->class_id),
+      headless_, false});
 }
 
 void Channel::on_frames_end() {
@@ -106,10 +122,11 @@ Verdict Channel::take_ack(base::ByteView payload) {
 
 Verdict Channel::take_method(base::ByteView payload) {
   const auto method = decode_method(payload);
-  if (!method) {
-    Failure failure{reply_code(method.error().code), method.error().text, peek_method(payload),
-                    method.error().code == base::ErrorCode::not_implemented};
-    return std::unexpected(std::move(failure));
+  if (!method) return std::unexpected(undecodable(method.error(), payload));
+  if (has_content(*method)) {
+    // Only servers send these; the client is told once its content has begun.
+    headless_ = ids(*method);
+    return {};
   }
   if (must_wait(std::holds_alternative<BasicGet>(*method))) {
     if (!inbox_.empty() || !join(*method, payload.size()))

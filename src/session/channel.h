@@ -128,6 +128,7 @@ class Channel final : public broker::ChannelEvents {
   Verdict take_frame(const codec::amqp091::Frame& frame);
   Verdict take_method(base::ByteView payload);
   Verdict take_ack(base::ByteView payload);
+  Verdict take_headless(const codec::amqp091::Frame& frame);
   Verdict take_publish(const Publish& publish);
   Verdict handle_method(const codec::amqp091::Method& method);
   void while_closing(const codec::amqp091::Frame& frame);
@@ -164,9 +165,7 @@ class Channel final : public broker::ChannelEvents {
 
   Verdict handle(const codec::amqp091::ChannelOpen& open);
   Verdict handle(const codec::amqp091::ChannelFlow& flow);
-  Verdict handle(const codec::amqp091::ChannelFlowOk&) { return {}; }
   Verdict handle(const codec::amqp091::ChannelClose& close);
-  Verdict handle(const codec::amqp091::ChannelCloseOk&) { return {}; }
   Verdict handle(const codec::amqp091::AccessRequest& request);
 
   // declare_exchange.cc
@@ -267,6 +266,8 @@ class Channel final : public broker::ChannelEvents {
   codec::amqp091::MethodIds current_;  ///< the method that is handled or pending
   std::optional<Pending> pending_;
   Changes changes_;  ///< not proposed yet
+  /// A method with content that no client may send, while its header is awaited.
+  std::optional<codec::amqp091::MethodIds> headless_;
   std::optional<broker::RequestId> getting_;
   bool get_no_ack_ = false;
   QueueName get_queue_;

@@ -85,6 +85,13 @@ ReplyCode reply_code(base::ErrorCode code) {
   return ReplyCode::internal_error;
 }
 
+Failure undecodable(const base::Error& error, base::ByteView payload) {
+  if (error.code == base::ErrorCode::invalid_argument)
+    return {ReplyCode::frame_error, error.text, codec::amqp091::MethodIds{}, false};
+  const bool is_unknown = error.code == base::ErrorCode::not_implemented;
+  return {reply_code(error.code), error.text, codec::amqp091::peek_method(payload), is_unknown};
+}
+
 std::unexpected<Failure> refuse_queue(const base::Error& error,
                                       const catalog::ResourceName& queue) {
   for (std::string_view nameless : {"in exclusive use", "in use", "not empty"})

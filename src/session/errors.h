@@ -61,6 +61,8 @@ inline std::unexpected<Failure> refuse(ReplyCode code, std::string text) {
 inline std::unexpected<Failure> refuse(const base::Error& error) {
   return refuse(reply_code(error.code), error.text);
 }
+/// For a method frame that could not be decoded.
+Failure undecodable(const base::Error& error, base::ByteView payload);
 /// For errors of one queue, which may leave it to us to name it: "in use", "not empty".
 std::unexpected<Failure> refuse_queue(const base::Error& error, const catalog::ResourceName& queue);
 /// For changes of the catalog. One that could not be decided closes the connection: clients

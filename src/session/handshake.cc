@@ -73,9 +73,7 @@ void Connection::on_control_frame(const Frame& frame) {
   const auto method = decode_method(frame.payload);
   if (!method) {
     if (is_ending()) return;
-    const bool is_unknown = method.error().code == base::ErrorCode::not_implemented;
-    return fail(
-        {ReplyCode::frame_error, method.error().text, peek_method(frame.payload), is_unknown});
+    return fail(undecodable(method.error(), frame.payload));
   }
   on_control_method(*method);
 }

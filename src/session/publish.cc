@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/utf8.h"
 #include "broker/exchange_declaration.h"
 #include "codec/amqp091_content.h"
 #include "codec/amqp091_properties.h"
@@ -33,6 +34,9 @@ Verdict Channel::handle(const ConfirmSelect& select) {
 }
 
 Verdict Channel::check_publish(const Publish& publish) const {
+  if (!base::is_utf8(publish.exchange) || !base::is_utf8(publish.routing_key))
+    return std::unexpected(
+        Failure{ReplyCode::frame_error, std::string(malformed_text), MethodIds{}, false});
   if (auto allowed = check_access(ResourceKind::exchange, publish.exchange, broker::Access::write);
       !allowed)
     return refuse(allowed.error());
