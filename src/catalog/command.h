@@ -13,7 +13,8 @@
 /// on every node in the same order, with the same result.
 namespace warren::catalog {
 
-struct PutVhost { Vhost vhost; };  ///< with its predeclared exchanges; replaces the description, and keeps the limits
+/// With its predeclared exchanges. Of one that exists it replaces all but the limits.
+struct PutVhost { Vhost vhost; };
 struct DeleteVhost { std::string name; };
 
 struct AddUser { User user; };  ///< already_exists when the name is taken

@@ -15,6 +15,11 @@ std::vector<CommandSpec> vhost_commands() {
   const Banner add = [](const Arguments& arguments, const std::string&) {
     return fmt::format("Adding vhost \"{}\" ...", arguments.positional[0]);
   };
+  const Banner tags = [](const Arguments& arguments, const std::string&) {
+    const auto& words = arguments.positional;
+    return fmt::format("Setting tags for virtual host \"{}\" to [{}] ...", words[0],
+                       fmt::join(words.begin() + 1, words.end(), ", "));
+  };
   const Banner remove = [](const Arguments& arguments, const std::string&) {
     return fmt::format("Deleting vhost \"{}\" ...", arguments.positional[0]);
   };
@@ -25,6 +30,8 @@ std::vector<CommandSpec> vhost_commands() {
        {{"description", OptionKind::text}, {"tags", OptionKind::text}}, true, add},
       {"delete_vhost", group, "delete_vhost <vhost>",
        "Deletes a virtual host with all that it holds", 1, 1, {}, true, remove},
+      {"set_vhost_tags", group, "set_vhost_tags <vhost> <tag> [...]",
+       "Sets the tags of a virtual host", 1, any_number, {}, true, tags},
   };
 }
 

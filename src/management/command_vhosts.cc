@@ -53,6 +53,16 @@ void add_vhost(const CommandCall& call) {
                                   split_tags(member_text(call.options, "tags"))}});
 }
 
+void set_vhost_tags(const CommandCall& call) {
+  const catalog::Vhost* vhost = call.catalog().find_vhost(call.arguments[0]);
+  if (!vhost)
+    return call.reply(error_reply(
+        65, "plain", fmt::format("Virtual host '{}' does not exist", call.arguments[0])));
+  catalog::Vhost changed = *vhost;
+  changed.tags.assign(call.arguments.begin() + 1, call.arguments.end());
+  call.propose(catalog::PutVhost{std::move(changed)});
+}
+
 void delete_vhost(const CommandCall& call) {
   const std::string& name = call.arguments[0];
   auto missing = [name](const base::Error& error) {
@@ -68,6 +78,7 @@ constexpr CommandEntry entries[] = {
     {"list_vhosts", AppNeed::running, 0, list_vhosts},
     {"add_vhost", AppNeed::running, 1, add_vhost},
     {"delete_vhost", AppNeed::running, 1, delete_vhost},
+    {"set_vhost_tags", AppNeed::running, 1, set_vhost_tags},
 };
 
 }  // namespace

@@ -24,7 +24,7 @@ struct LimitsFixture : broker::CatalogFixture {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(LimitsFixture, "without limits there is room for everybody, and nothing to tell") {
+TEST_CASE_FIXTURE(LimitsFixture, "without limits there is room for all, and nothing to tell") {
   for (int i = 0; i < 5; ++i) limits.add_connection("u", "/");
   limits.add_channel("u");
   CHECK(limits.check_vhost("u", "/").has_value());
@@ -74,7 +74,7 @@ TEST_CASE_FIXTURE(LimitsFixture, "what other members use counts until they use i
   CHECK(limits.check_user("u").has_value());
 }
 
-TEST_CASE_FIXTURE(LimitsFixture, "members hear of what is limited, also when the limit comes later") {
+TEST_CASE_FIXTURE(LimitsFixture, "members hear of what is limited, also of old uses") {
   limits.add_connection("u", "/");
   CHECK_FALSE(limits.has_changes());
   limit_user(5, std::nullopt);

@@ -17,8 +17,9 @@ namespace warren::session::amqp091 {
 /// may write any user_id.
 Verdict check_properties(const codec::amqp091::PropertyScan& properties, std::string_view user,
                          const catalog::Catalog& catalog);
-/// "no_integer", "{value_negative,-1}", "{value_too_large,...}" or "{leftover_string,\"s\"}" for an expiration that is not
-/// a number of milliseconds; empty for one that is.
+/// "no_integer", "{value_negative,-1}", "{value_too_large,315360000001}" or
+/// "{leftover_string,\"s\"}" for an expiration that is not a number of milliseconds; empty for one
+/// that is.
 std::string expiration_fault(base::ByteView expiration);
 
 /// More routing keys, from the headers CC and BCC.
