@@ -236,13 +236,13 @@ base::Result<> check_new_queue(const QueueDeclaration& declaration) {
   if (dead_letter && !dead_letter->as<std::string>())
     return refused(fmt::format("invalid type '{}' for arg 'x-dead-letter-exchange' in {}",
                                dead_letter->type_name(), resource));
+  const QueueType& type = type_asked(arguments);
   for (const Argument& known : known_arguments) {
     const FieldValue* value = arguments.find(known.name);
-    if (!value) continue;
+    if (!value || (known.queue_types & type.bit) == 0) continue;
     if (Fault fault = known.check(*value, arguments))
       return refused(fmt::format("invalid arg '{}' for {}: {}", known.name, resource, *fault));
   }
-  const QueueType& type = type_asked(arguments);
   for (const Argument& known : known_arguments)
     if ((known.queue_types & type.bit) == 0 && arguments.find(known.name))
       return refused(fmt::format("invalid arg '{}' for {} of queue type {}", known.name, resource,

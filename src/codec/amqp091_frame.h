@@ -107,6 +107,8 @@ class FrameParser {
     }
     return next_slowly(frame);
   }
+  /// What was fed and not looked at yet: whoever stops early feeds it again later.
+  ByteView take_rest() { return std::exchange(input_, {}); }
   /// Once set it stays.
   const std::optional<FrameError>& error() const { return error_; }
 

@@ -8,8 +8,11 @@
 namespace warren::codec::amqp091 {
 namespace {
 
+/// Octets of all kinds, but those that names can't have.
 std::string sample_string(base::Random& random, std::size_t most) {
-  return random_bytes(random, most);
+  std::string text = random_bytes(random, most);
+  for (char& c : text) c = static_cast<char>(c & 0x7F);
+  return text;
 }
 
 base::FieldTable sample_table(base::Random& random) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "net/mailbox.h"
 #include "server/node_process.h"
 #include "server/process_facts.h"
 

@@ -64,9 +64,6 @@ class Channel final : public broker::ChannelEvents {
   bool is_idle() const { return state_ != State::open || (!is_busy() && inbox_.empty()); }
   /// Both sides have closed; the number may be used again.
   bool is_closed() const { return state_ == State::closed; }
-  /// Whether there was a publish since the channel was opened or told to forget it.
-  bool has_published() const { return has_published_; }
-  void forget_published() { has_published_ = false; }
   ChannelInfo info() const;
 
  private:
@@ -286,7 +283,6 @@ class Channel final : public broker::ChannelEvents {
   std::deque<HeldUp> held_up_;  ///< empty unless the prefetch is used up
 
   broker::PublishSeq last_publish_;
-  bool has_published_ = false;
   bool has_sent_out_ = false;  ///< since congestion was last looked at
   bool is_congested_ = false;
   Confirms confirms_;

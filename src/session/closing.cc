@@ -42,6 +42,7 @@ void Connection::go_silent() {
 
 void Connection::reset() {
   close_channels();
+  stop_counting();
   state_ = State::gone;
   state_deadline_ = stall_deadline_ = base::never;
   next_send_check_ = next_receive_check_ = next_timeout_check_ = base::never;
@@ -50,12 +51,13 @@ void Connection::reset() {
 
 void Connection::close_channels() {
   for (auto& [number, channel] : channels_) channel->flush();
-  stop_counting();
+  if (is_counted_) talk_.environment.client_limits.remove_channels(talk_.user, channels_.size());
   entered_ = nullptr;
   channels_.clear();
   exclusive_queues_.delete_all();
 }
 
+/// A connection that is closed counts for as long as its client stays.
 void Connection::stop_counting() {
   if (!std::exchange(is_counted_, false)) return;
   talk_.environment.client_limits.remove_channels(talk_.user, channels_.size());

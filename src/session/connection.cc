@@ -78,13 +78,18 @@ void Connection::read_header(base::ByteView& bytes) {
 
 void Connection::read_frames(base::ByteView bytes) {
   if (state_ >= State::silent) return;
+  if (is_blocked()) {
+    held_.append(bytes);
+    return;
+  }
   parser_.feed(bytes);
   Frame frame;
-  while (state_ < State::silent && parser_.next(frame)) {
+  while (state_ < State::silent && !is_blocked() && parser_.next(frame)) {
     on_frame(frame);
     if (talk_.failure) fail(*std::exchange(talk_.failure, std::nullopt));
   }
   leave_channel();
+  if (is_blocked()) held_.append(parser_.take_rest());
   if (!parser_.error() || state_ >= State::silent) return;
   // The stream can't be understood any more, so a close-ok can't be waited for.
   fail({ReplyCode::frame_error, parser_.error()->text(), {}, false});
@@ -108,7 +113,8 @@ void Connection::on_channel_frame(const Frame& frame) {
   Channel* channel = enter_channel(frame.channel);
   if (channel == nullptr) return open_channel(frame);
   channel->on_frame(frame);
-  if (alarm_ == Alarm::blocking && channel->has_published()) start_blocking();
+  const bool may_block = alarm_ == Alarm::blocking && frame.type == frame_method;
+  if (may_block && peek_method(frame.payload) == BasicPublish::ids) start_blocking();
   if (!channel->is_closed()) return;
   entered_ = nullptr;
   forget_channel(channels_.find(frame.channel));
@@ -166,7 +172,7 @@ void Connection::open_channel(const Frame& frame) {
 
 bool Connection::wants_input() const {
   if (state_ >= State::silent) return false;
-  return talk_.congested_channels == 0 && alarm_ != Alarm::blocked &&
+  return talk_.congested_channels == 0 && !is_blocked() &&
          talk_.inbox_bytes <= talk_.environment.limits.inbox_bytes;
 }
 
@@ -179,13 +185,13 @@ void Connection::start_blocking() {
 void Connection::block(std::string_view reason) {
   alarm_reason_ = reason;
   if (alarm_ == Alarm::none) alarm_ = Alarm::blocking;
-  for (auto& [number, channel] : channels_) channel->forget_published();
 }
 
 void Connection::unblock() {
   if (alarm_ == Alarm::blocked && talk_.notifies_blocked && state_ == State::running)
     encode_method(talk_.output.text(), 0, ConnectionUnblocked{});
   alarm_ = Alarm::none;
+  if (!held_.empty()) read_frames(std::exchange(held_, {}));
 }
 
 void Connection::flush_turn() {

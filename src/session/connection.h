@@ -100,6 +100,8 @@ class Connection {
   enum class Alarm { none, blocking, blocked };
 
   bool is_ending() const { return state_ >= State::draining; }
+  /// What comes waits in `held_`: the content of the publish that began, and all behind it.
+  bool is_blocked() const { return alarm_ == Alarm::blocked && !is_ending(); }
   void read_header(base::ByteView& bytes);
   void read_frames(base::ByteView bytes);
   void on_frame(const codec::amqp091::Frame& frame);
@@ -140,6 +142,7 @@ class Connection {
   State state_ = State::header;
   Alarm alarm_ = Alarm::none;
   std::string alarm_reason_;
+  base::Bytes held_;
   CloseStyle close_style_ = CloseStyle::none;
   bool is_admitted_ = false;
   bool is_counted_ = false;  ///< in the environment's client_limits, as its channels are

@@ -81,7 +81,6 @@ Verdict Channel::find_route(const Publish& publish, std::span<const std::string>
 }
 
 Verdict Channel::publish(const Publish& publish) {
-  has_published_ = true;
   if (publish.immediate) return refuse(ReplyCode::not_implemented, "immediate=true");
   const std::uint64_t limit = talk_.environment.limits.max_message_size;
   if (publish.body_size > limit)
