@@ -109,6 +109,10 @@ class Gateway {
   /// that is not confirmed goes to the new leader, which knows what it has already.
   virtual void publish(ChannelId channel, PublishSeq seq, const Message& message,
                        std::span<const catalog::QueueId> queues) = 0;
+  /// A message came by that x-recent-history exchange, which is to remember it for who binds late.
+  virtual void remember(const catalog::ResourceName& exchange, const Message& message) {
+    static_cast<void>(exchange), static_cast<void>(message);
+  }
   /// True while too much of the channel's is under way; it should stop reading its publisher
   /// until on_uncongested.
   virtual bool is_congested(ChannelId channel) = 0;

@@ -193,6 +193,21 @@ TEST_CASE("arguments of consistent-hash exchanges") {
         "invalid type 'bool' for arg 'hash-property' in exchange 'x' in vhost '/'");
 }
 
+TEST_CASE("the length of a recent history is a positive number") {
+  auto check = [](FieldValue length) {
+    catalog::Exchange exchange = make_exchange();
+    exchange.type = "x-recent-history";
+    exchange.arguments = {{"x-recent-history-length", std::move(length)}};
+    return text_of(check_new_exchange(exchange));
+  };
+  CHECK(check(std::int64_t{3}) == "ok");
+  const std::string rest = ", 'x-recent-history-length' must be a positive integer";
+  CHECK(check(std::int32_t{0}) == "Invalid argument 0" + rest);
+  CHECK(check("two") == "Invalid argument <<\"two\">>" + rest);
+  CHECK(check(2.5) == "Invalid argument 2.5" + rest);
+  CHECK(check(true) == "Invalid argument true" + rest);
+}
+
 TEST_CASE("a key is a weight on consistent-hash exchanges only") {
   auto check = [](const char* type, const char* key) {
     catalog::Exchange exchange = make_exchange();

@@ -39,6 +39,7 @@ std::string binary_term(std::string_view bytes) {
 
 std::string value_term(const base::FieldValue& value) {
   if (value.is_integer()) return std::to_string(value.to_integer());
+  if (const double* number = value.as<double>()) return fmt::format("{}", *number);
   if (const bool* flag = value.as<bool>()) return *flag ? "true" : "false";
   if (const auto* text = value.as<std::string>()) return binary_term(*text);
   if (const auto* binary = value.as<base::FieldBinary>()) return binary_term(binary->bytes);
@@ -68,6 +69,13 @@ base::Result<> check_hash_arguments(const catalog::Exchange& wanted) {
   const std::string& name = *property->as<std::string>();
   if (name == "correlation_id" || name == "message_id" || name == "timestamp") return {};
   return refuse("Unsupported property: {}", name);
+}
+
+base::Result<> check_history_arguments(const catalog::Exchange& wanted) {
+  const base::FieldValue* length = wanted.arguments.find("x-recent-history-length");
+  if (!length || (length->is_integer() && length->to_integer() > 0)) return {};
+  return refuse("Invalid argument {}, 'x-recent-history-length' must be a positive integer",
+                value_term(*length));
 }
 
 base::Result<> check_weight(const std::string& binding_key) {
@@ -103,6 +111,7 @@ base::Result<> check_new_exchange(const catalog::Exchange& wanted) {
         fmt::format("exchange name '{}' contains reserved prefix 'amq.*'", wanted.name.name));
   TRY(check_text(wanted, "alternate-exchange"));
   if (wanted.type == "x-consistent-hash") return check_hash_arguments(wanted);
+  if (wanted.type == "x-recent-history") return check_history_arguments(wanted);
   return {};
 }
 

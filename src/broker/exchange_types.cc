@@ -17,6 +17,8 @@ constexpr ExchangeType types[] = {
      "rabbitmq_consistent_hash_exchange"},
     {"x-modulus-hash", "equal keys to one binding", "rabbitmq_sharding"},
     {"x-random", "routes to a binding by chance", "rabbitmq_random_exchange"},
+    {"x-recent-history", "routes to every binding, and the latest messages to new ones",
+     "rabbitmq_recent_history_exchange"},
 };
 
 /// RabbitMQ answers otherwise where the type happens to be a word that its virtual machine has

@@ -19,6 +19,7 @@ RouteTable::Kind RouteTable::kind_of(std::string_view type) {
   if (type == "x-consistent-hash") return Kind::consistent_hash;
   if (type == "x-modulus-hash") return Kind::modulus_hash;
   if (type == "x-random") return Kind::random;
+  if (type == "x-recent-history") return Kind::recent_history;
   return Kind::nowhere;
 }
 
@@ -30,6 +31,7 @@ void RouteTable::reset(Kind kind, const base::FieldTable& arguments) {
   queue_numbers_.clear();
   exchange_numbers_.clear();
   switch (kind) {
+    case Kind::recent_history:
     case Kind::fanout: bindings_.emplace<Fanout>(); break;
     case Kind::topic: bindings_.emplace<TopicTable>(); break;
     case Kind::headers: bindings_.emplace<HeadersTable>(); break;

@@ -29,6 +29,7 @@ class RouteTable {
     consistent_hash,
     modulus_hash,
     random,
+    recent_history,
   };
   /// A queue, or the exchange behind a table.
   struct Target {
@@ -43,10 +44,12 @@ class RouteTable {
   Kind kind() const { return kind_; }
   /// Whether the exchange looks at more than the routing keys.
   bool looks_at_content() const {
-    return kind_ == Kind::headers || !hash_source_.is_routing_key();
+    return kind_ == Kind::headers || keeps_messages() || !hash_source_.is_routing_key();
   }
   /// Whether equal messages go the same way for as long as the bindings stay.
   bool is_constant() const { return kind_ != Kind::random; }
+  /// Whether the exchange remembers messages for who binds late.
+  bool keeps_messages() const { return kind_ == Kind::recent_history; }
 
   void add(const catalog::Binding& binding, catalog::QueueId queue, RouteTable* table);
   /// Removes a binding that was added; passes over others. Answers the table that it led to.

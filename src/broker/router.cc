@@ -34,6 +34,14 @@ struct Publish {
   const RoutedContent& content;
 };
 
+/// Publishers may ask that a message is not remembered.
+bool is_to_be_kept(const RoutedContent& content) {
+  const base::FieldValue* value =
+      content.headers ? content.headers->find("x-recent-history-no-store") : nullptr;
+  const bool* says_no = value ? value->as<bool>() : nullptr;
+  return !says_no || !*says_no;
+}
+
 void make_unique(std::vector<QueueId>& queues) {
   if (queues.size() < 2) return;
   std::ranges::sort(queues);
@@ -65,6 +73,7 @@ struct Router::State final : catalog::RouteListener {
   std::uint64_t visit = 0;
   std::vector<RouteTable*> worklist;
   std::vector<TargetNumber> matched;
+  std::vector<ResourceName> histories;
 
   void on_bound(const catalog::Binding& binding) override;
   void on_unbound(const catalog::Binding& binding) override;
@@ -292,6 +301,7 @@ void Router::State::judge(RouteTable& start) {
 }
 
 void Router::State::walk(RouteTable& start, const Publish& publish, std::vector<QueueId>& out) {
+  histories.clear();
   ++visit;
   worklist.assign(1, &start);
   start.visited = visit;
@@ -307,6 +317,7 @@ void Router::State::walk(RouteTable& start, const Publish& publish, std::vector<
       add_named_queues(publish, out);
       continue;
     }
+    if (table.keeps_messages() && is_to_be_kept(publish.content)) histories.push_back(table.name);
     const std::uint64_t chance = table.is_constant() ? 0 : random.next();
     table.match({publish.routing_keys, publish.content, chance}, matched);
     if (matched.empty() && table.alternate) add(table.alternate);
@@ -365,13 +376,14 @@ Router& Router::operator=(Router&&) noexcept = default;
 void Router::route(const ResourceName& exchange, std::string_view routing_key,
                    const RoutedContent& content, std::vector<QueueId>& out) {
   RouteTable* table = state_->find_table(exchange);
-  if (!table) return;
+  if (!table) return state_->histories.clear();
   Publish publish{exchange, std::span(&routing_key, 1), content};
   state_->judge(*table);
   const bool is_for_key_alone = !table->needs_content && table->is_repeatable;
   const std::vector<QueueId>* answer =
       is_for_key_alone ? state_->remember(*table, publish) : nullptr;
   if (!answer) return state_->walk(*table, publish, out);
+  state_->histories.clear();
   bool was_empty = out.empty();
   out.insert(out.end(), answer->begin(), answer->end());
   if (!was_empty) make_unique(out);
@@ -380,7 +392,12 @@ void Router::route(const ResourceName& exchange, std::string_view routing_key,
 void Router::route(const ResourceName& exchange, std::span<const std::string_view> routing_keys,
                    const RoutedContent& content, std::vector<QueueId>& out) {
   if (RouteTable* table = state_->find_table(exchange))
-    state_->walk(*table, Publish{exchange, routing_keys, content}, out);
+    return state_->walk(*table, Publish{exchange, routing_keys, content}, out);
+  state_->histories.clear();
+}
+
+const std::vector<ResourceName>& Router::histories() const {
+  return state_->histories;
 }
 
 Router::Needs Router::needs(const ResourceName& exchange) {

@@ -42,6 +42,10 @@ class Router {
   };
   Needs needs(const catalog::ResourceName& exchange);
 
+  /// The x-recent-history exchanges by which the last routed message came, and which are to
+  /// remember it. Nearly always none.
+  const std::vector<catalog::ResourceName>& histories() const;
+
  private:
   struct State;
   std::unique_ptr<State> state_;

@@ -239,3 +239,27 @@ TEST_CASE_FIXTURE(RouterFixture, "answers by chance or by content are not for th
   bind("amq.direct", "->random", "k");
   CHECK_FALSE(router.needs({"/", "amq.direct"}).key_alone);
 }
+
+TEST_CASE_FIXTURE(RouterFixture, "recent-history exchanges are told of where a message came by") {
+  using catalog::ResourceName;
+  const std::vector<ResourceName> none, x{{"/", "x"}};
+  queue("a");
+  exchange("x", "x-recent-history");
+  bind("amq.direct", "->x", "k");
+  CHECK(route("x", "k").empty());
+  CHECK(router.histories() == x);
+  CHECK(route("", "a") == "a");
+  CHECK(router.histories() == none);
+  bind("x", "a", "");
+  CHECK(route("amq.direct", "k") == "a");
+  CHECK(router.histories() == x);
+  CHECK(route("amq.direct", "l").empty());
+  CHECK(router.histories() == none);
+  FieldTable headers{{"x-recent-history-no-store", FieldValue(true)}};
+  CHECK(route("x", "k", &headers) == "a");
+  CHECK(router.histories() == none);
+  headers.set("x-recent-history-no-store", FieldValue("true"));
+  CHECK(route("x", "k", &headers) == "a");
+  CHECK(router.histories() == x);
+  CHECK_FALSE(router.needs({"/", "amq.direct"}).key_alone);
+}

@@ -147,10 +147,22 @@ struct AppendAck {
   void fields(A& a) { a(queue, epoch, acked); }
 };
 
+// The histories of exchanges.
+
+/// Messages that an x-recent-history exchange remembers: a new one, or all that the sender has.
+struct Remembered {
+  std::string vhost;
+  std::string exchange;
+  bool is_all = false;
+  std::vector<broker::Message> messages;
+  template <typename A>
+  void fields(A& a) { a(vhost, exchange, is_all, messages); }
+};
+
 using LinkMessage =
     std::variant<Hello, HelloRefused, Ping, Leaving, RaftFrame, Propose, Query, QueryReply,
                  FollowRequest, FollowFrom, SnapshotStart, SnapshotChunk, SnapshotEnd, Append,
-                 AppendAck, ToQueue, ToChannel, Bulletin>;
+                 AppendAck, ToQueue, ToChannel, Remembered, Bulletin>;
 
 /// Most bytes of one message on a link.
 inline constexpr std::size_t max_link_message_bytes = 512u << 20;

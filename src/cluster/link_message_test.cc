@@ -41,6 +41,7 @@ std::vector<LinkMessage> samples() {
   all.emplace_back(ToChannel{{1}, {2}, {3}, delivered});
   all.emplace_back(
       ToChannel{{1}, {2}, {3}, RepliedBy{{4}, base::ErrorCode::timeout, "late", 1, 2}});
+  all.emplace_back(Remembered{"/", "x", true, {some_message(), some_message()}});
   all.emplace_back(Bulletin{"alarm", "memory"});
   return all;
 }

@@ -24,6 +24,7 @@ void Node::Impl::on_changed(const std::vector<catalog::Change>& changes) {
   for (const catalog::Change& change : changes) {
     host_->on_change(change);
     channels_->on_change(change);
+    if (std::holds_alternative<catalog::VhostRemoved>(change)) histories_->forget_missing();
     if (observer_) observer_(change);
   }
   bool is_about_nodes = std::ranges::any_of(changes, [](const auto& change) {
@@ -37,6 +38,7 @@ void Node::Impl::on_replaced() {
   // A node that fell far behind sees all that it missed at once.
   if (host_->is_active()) host_->activate();
   channels_->refresh_all();
+  histories_->forget_missing();
 }
 
 void Node::Impl::update_members() {

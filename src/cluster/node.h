@@ -177,6 +177,7 @@ class Node final : public broker::Gateway {
   void close_channel(broker::ChannelId channel) override;
   void publish(broker::ChannelId channel, broker::PublishSeq seq, const broker::Message& message,
                std::span<const catalog::QueueId> queues) override;
+  void remember(const catalog::ResourceName& exchange, const broker::Message& message) override;
   bool is_congested(broker::ChannelId channel) override;
   void subscribe(broker::ChannelId channel, broker::RequestId request, catalog::QueueId queue,
                  const broker::Subscription& subscription) override;

@@ -3,13 +3,24 @@
 namespace warren::cluster {
 
 void Node::Impl::propose_with_deadline(const catalog::Command& command, ProposeDone done) {
+  if (histories_->expect(command))
+    done = [this, command, then = std::move(done)](base::Result<catalog::Applied> result) {
+      histories_->on_proposal_done(command);
+      then(std::move(result));
+    };
   metadata_->propose(command, now() + options_.request_deadline, std::move(done));
 }
 
 void Node::Impl::change(broker::ChannelId channel, broker::RequestId request,
                         std::span<const catalog::Command> commands) {
+  std::vector<catalog::Command> expected;
+  for (const catalog::Command& command : commands)
+    if (histories_->expect(command)) expected.push_back(command);
   metadata_->propose(commands, now() + options_.request_deadline,
-                     [this, channel, request](base::Result<Metadata::Progress> result) {
+                     [this, channel, request, expected = std::move(expected)](
+                         base::Result<Metadata::Progress> result) {
+                       for (const catalog::Command& command : expected)
+                         histories_->on_proposal_done(command);
                        base::Result<broker::Reply> reply = broker::Reply{};
                        if (result) {
                          reply->applied = result->last;
@@ -43,6 +54,10 @@ void Node::close_channel(broker::ChannelId channel) { impl_->channels_->close(ch
 void Node::publish(broker::ChannelId channel, broker::PublishSeq seq,
                    const broker::Message& message, std::span<const catalog::QueueId> queues) {
   impl_->channels_->publish(channel, seq, message, queues);
+}
+
+void Node::remember(const catalog::ResourceName& exchange, const broker::Message& message) {
+  impl_->histories_->remember(exchange, message);
 }
 
 bool Node::is_congested(broker::ChannelId channel) {

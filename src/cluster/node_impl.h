@@ -11,6 +11,7 @@
 #include "broker/router.h"
 #include "cluster/channels.h"
 #include "cluster/facts.h"
+#include "cluster/histories.h"
 #include "cluster/membership.h"
 #include "cluster/metadata.h"
 #include "cluster/node.h"
@@ -87,6 +88,7 @@ class Node::Impl final : public QueueContext {
   std::unique_ptr<Membership> membership_;
   std::unique_ptr<QueueHost> host_;
   std::unique_ptr<Channels> channels_;
+  std::unique_ptr<Histories> histories_;
   QueryHandler query_handler_;
   std::function<void(const catalog::Change&)> observer_;
 

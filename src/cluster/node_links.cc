@@ -122,6 +122,8 @@ void Node::Impl::on_message(const NodeName& peer, LinkMessage message) {
           on_query(peer, std::move(body));
         else if constexpr (std::is_same_v<T, QueryReply>)
           on_query_reply(body);
+        else if constexpr (std::is_same_v<T, Remembered>)
+          histories_->on_message(body);
         else if constexpr (std::is_same_v<T, Bulletin>)
           on_bulletin(peer, std::move(body));
         else if constexpr (std::is_same_v<T, ToChannel>)
@@ -164,6 +166,7 @@ void Node::Impl::on_hello(const NodeName& peer, const Hello& hello) {
   metadata_->on_link_up(peer);
   host_->tick(now());
   channels_->refresh_all();
+  histories_->on_linked(peer);
 }
 
 void Node::Impl::forget_old_refusals() {

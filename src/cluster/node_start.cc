@@ -77,6 +77,7 @@ base::Result<> Node::Impl::make_parts(RecoveredNode recovered) {
       facts_.incarnation, *metadata_);
   channels_ = std::make_unique<Channels>(*this, clock_, ChannelId{id_base() + 1},
                                          options_.request_deadline);
+  histories_ = std::make_unique<Histories>(*this);
 
   write_facts(*log_, facts_);
   if (is_recovered_state_new_) {

@@ -215,7 +215,10 @@ void publish(const HttpCall& call) {
   content.timestamp = properties.timestamp;
   std::vector<catalog::QueueId> queues;
   call.operations->router()->route(name, routing_key, content, queues);
-  publish_message(*call.operations, broker::Message::make(parts), queues,
+  const broker::Message message = broker::Message::make(parts);
+  for (const catalog::ResourceName& history : call.operations->router()->histories())
+    call.operations->gateway()->remember(history, message);
+  publish_message(*call.operations, message, queues,
                   [call, routed = !queues.empty()](base::Result<> done) {
                     if (!done) return call.answer_failure(done.error());
                     call.answer_json(JsonObject{{"routed", routed}});

@@ -105,14 +105,16 @@ Verdict Channel::publish(const Publish& publish) {
     extra = std::move(*read);
   }
   std::span<const catalog::QueueId> queues;
+  std::span<const catalog::ResourceName> histories;
   if (known != nullptr && extra.keys.empty()) {
     queues = *known;
   } else {
     if (Verdict verdict = find_route(publish, extra.keys); !verdict) return verdict;
     queues = routed_;
+    histories = talk_.environment.router.histories();
   }
   const bool is_watched = transaction_ || confirms_.is_selected() || publish.mandatory;
-  if (queues.empty() && !is_watched) return {};
+  if (queues.empty() && !is_watched && histories.empty()) return {};
 
   const bool is_rewritten = extra.has_bcc || asks_for_reply;
   broker::Message message = is_rewritten ? broker::Message() : publish.message;
@@ -126,6 +128,8 @@ Verdict Channel::publish(const Publish& publish) {
          scan->delivery_mode == persistent_delivery_mode, scan->priority.value_or(0),
          read_expiration(scan->expiration)});
   }
+  for (const QueueName& exchange : histories)
+    talk_.environment.gateway.remember(exchange, message);
   OutgoingPublish outgoing{std::move(message), publish.mandatory};
   if (transaction_) return hold(std::move(outgoing), queues);
   if (confirms_.is_selected()) confirms_.add();
