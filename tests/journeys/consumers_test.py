@@ -25,12 +25,18 @@ class OverNodes(unittest.TestCase):
         self.addCleanup(lambda: connection.is_open and connection.close())
         return connection.channel()
 
+    def declare(self, channel, name, **options):
+        """Returns when every node knows of the queue."""
+        channel.queue_declare(name, **options)
+        for node in self.nodes:
+            wait_until(lambda: name in node.queues(), 5, f"{name} on {node.name}")
+
     def test_direct_replies_come_from_another_node(self):
         client, server = map(self.channel, self.nodes)
         answers, returned = [], []
         client.basic_consume("amq.rabbitmq.reply-to", lambda *all: answers.append(all[3]),
                              auto_ack=True)
-        server.queue_declare("questions")
+        self.declare(server, "questions")
         client.basic_publish("", "questions", b"?", pika.BasicProperties(
             reply_to="amq.rabbitmq.reply-to"))
         _, properties, _ = wait_until(lambda: self.got(server, "questions"), 10, "the question")
@@ -58,7 +64,7 @@ class OverNodes(unittest.TestCase):
     def test_one_consumer_is_active_and_listed_so(self):
         node = self.nodes[0]
         first, second = map(self.channel, self.nodes)
-        first.queue_declare("single", arguments={"x-single-active-consumer": True})
+        self.declare(first, "single", arguments={"x-single-active-consumer": True})
         seen = []
         for channel, tag in (first, "one"), (second, "two"):
             channel.basic_consume("single", lambda _, method, *rest: seen.append(
