@@ -54,7 +54,7 @@ class DiskFull(unittest.TestCase):
         connection.close()
 
     def alarm(self):
-        return "disk alarm" in self.node.must("status")
+        return "Free disk space alarm" in self.node.must("status")
 
     def test_publishers_wait_until_there_is_room_and_consumers_go_on(self):
         stream = Stream(self.node.port, "q", size=BODY)
