@@ -13,6 +13,9 @@ using namespace codec::amqp091;
 
 namespace {
 
+/// So many closed channels are remembered.
+constexpr std::size_t max_left_channels = 64;
+
 std::string endpoint_text(const std::string& host, std::uint16_t port) {
   const bool is_v6 = host.find(':') != std::string::npos;
   return is_v6 ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
@@ -120,9 +123,11 @@ void Connection::on_channel_frame(const Frame& frame) {
   forget_channel(channels_.find(frame.channel));
 }
 
-void Connection::forget_channel(Channels::iterator channel) {
+Connection::Channels::iterator Connection::forget_channel(Channels::iterator channel) {
   talk_.environment.client_limits.remove_channels(talk_.user, 1);
-  channels_.erase(channel);
+  if (left_channels_.size() == max_left_channels) left_channels_.erase(left_channels_.begin());
+  left_channels_.push_back(channel->first);
+  return channels_.erase(channel);
 }
 
 /// Frames come in runs for one channel; null when there is none of that number.
@@ -152,11 +157,17 @@ void Connection::open_channel(const Frame& frame) {
   const MethodIds ids = peek_method(frame.payload);
   if (method_name(ids).empty())
     return fail({ReplyCode::command_invalid, "unimplemented method", ids, true});
+  // Some clients close a channel while others of their threads settle what it has brought.
+  const bool is_settlement =
+      ids == BasicAck::ids || ids == BasicNack::ids || ids == BasicReject::ids;
+  if (is_settlement && std::ranges::find(left_channels_, frame.channel) != left_channels_.end())
+    return;
   if (ids != ChannelOpen::ids)
     return fail({ReplyCode::channel_error, "expected 'channel.open'", ids, false});
   // Some may have closed by themselves since.
   if (channels_.size() >= info_.channel_max)
-    std::erase_if(channels_, [](const auto& entry) { return entry.second->is_closed(); });
+    for (auto channel = channels_.begin(); channel != channels_.end();)
+      channel = channel->second->is_closed() ? forget_channel(channel) : std::next(channel);
   if (channels_.size() >= info_.channel_max)
     return fail({ReplyCode::not_allowed,
                  fmt::format("number of channels opened ({}) has reached the negotiated "
@@ -167,6 +178,7 @@ void Connection::open_channel(const Frame& frame) {
   if (auto room = talk_.environment.client_limits.check_channel(talk_.user); !room)
     return fail({ReplyCode::not_allowed, room.error().text, {}, false});
   channels_.emplace(frame.channel, std::make_unique<Channel>(talk_, frame.channel));
+  std::erase(left_channels_, frame.channel);
   talk_.environment.client_limits.add_channel(talk_.user);
 }
 

@@ -135,7 +135,7 @@ class Connection {
   bool are_channels_idle() const;
   base::Result<> check_room(const std::string& vhost) const;
   using Channels = std::map<std::uint16_t, std::unique_ptr<Channel>>;
-  void forget_channel(Channels::iterator channel);
+  Channels::iterator forget_channel(Channels::iterator channel);
   void stop_counting();
 
   Conversation talk_;
@@ -160,6 +160,7 @@ class Connection {
   codec::amqp091::FrameParser parser_;
   ExclusiveQueues exclusive_queues_;
   Channels channels_;
+  std::vector<std::uint16_t> left_channels_;  ///< closed and not opened again; the latest
   /// The channel that the last frame was for, while frames are read.
   Channel* entered_ = nullptr;
   std::uint16_t entered_number_ = 0;

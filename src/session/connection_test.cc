@@ -220,6 +220,25 @@ TEST_CASE("a client that takes nothing for half an hour is cut, one that takes a
   CHECK(pass_minutes(2, 0));
 }
 
+TEST_CASE("channels that closed in a later turn are counted out, too") {
+  Stage stage;
+  stage.arrive("a");
+  stage.send(codec::amqp091::protocol_header);
+  stage.turn();
+  say(stage, "0 connection.start-ok mechanism=PLAIN response=\"\\0guest\\0guest\" locale=en_US");
+  say(stage, "0 connection.tune-ok channel_max=1 frame_max=131072 heartbeat=0");
+  say(stage, "0 connection.open virtual_host=/");
+  REQUIRE(stage.gateway().apply(
+      catalog::SetUserLimits{"guest", catalog::Limits{.max_channels = 1}}));
+  say(stage, "1 channel.open");
+  stage.gateway().hold(true);
+  say(stage, "1 queue.declare queue=q");
+  say(stage, "1 channel.close");
+  stage.gateway().hold(false);
+  REQUIRE(stage.turn().back() == "1 channel.close-ok");
+  CHECK(say(stage, "2 channel.open") == Lines{"2 channel.open-ok"});
+}
+
 TEST_CASE("turns that come late do not move the heartbeats after them") {
   Stage stage;
   stage.connect("a");
