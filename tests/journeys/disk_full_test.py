@@ -68,7 +68,7 @@ class DiskFull(unittest.TestCase):
         consumer = Consumer(self.node.port, "q").start()
         wait_until(lambda: held <= {int(body) for body in consumer.bodies()}, 60 * SLOWNESS,
                    "everything confirmed is consumed on a full disk")
-        self.assertTrue(self.alarm())
+        # What is consumed makes room as well, so the alarm may be over by now.
         self.assertIsNone(stream.error)
 
         self.disk.clear()
