@@ -63,7 +63,7 @@ class Log : public DiskEvents {
   LogPosition end() const { return end_; }          ///< all that was appended is before it
   LogPosition written() const { return written_; }  ///< all before it survives the process
   LogPosition synced() const { return synced_; }    ///< all before it is durable
-  /// Appended and not yet written: what a caller holds producers back by.
+  /// The disk has answered for everything that was appended.
   bool is_idle() const { return in_flight_.empty() && unflushed_bytes_ == 0; }
   /// The disk's first error. The node must end: appends are lost from here on.
   const std::optional<base::Error>& failed() const { return failed_; }
