@@ -65,25 +65,26 @@ struct Reply {
 };
 
 /// What a channel hears from its queues. All calls come on the channel's own shard, never from
-/// inside a call to the Gateway. Views are valid during the call.
+/// inside a call to the Gateway. Views are valid during the call. A receiver overrides what it asks
+/// for; the rest does not come, or is of no use to it.
 class ChannelEvents {
  public:
   virtual ~ChannelEvents() = default;
 
   /// These publishes are safe (see design: durable on every in-sync replica where that applies)
   /// on every queue that they went to.
-  virtual void on_confirmed(std::span<const PublishSeq> publishes) = 0;
+  virtual void on_confirmed(std::span<const PublishSeq>) {}
   /// These publishes will reach at least one of their queues never.
-  virtual void on_rejected(std::span<const PublishSeq> publishes) = 0;
-  virtual void on_delivery(std::string_view consumer_tag, const Delivery& delivery) = 0;
+  virtual void on_rejected(std::span<const PublishSeq>) {}
+  virtual void on_delivery(std::string_view /*consumer_tag*/, const Delivery&) {}
   /// The consumer ended by the queue's doing: deleted, or its leader is gone for good.
-  virtual void on_consumer_cancelled(std::string_view consumer_tag) = 0;
+  virtual void on_consumer_cancelled(std::string_view /*consumer_tag*/) {}
   /// Answer to get: empty when the queue has no ready message; `remaining` counts those left.
-  virtual void on_got(RequestId request, base::Result<std::optional<Delivery>> delivery,
-                      std::uint64_t remaining) = 0;
-  virtual void on_reply(RequestId request, base::Result<Reply> reply) = 0;
+  virtual void on_got(RequestId, base::Result<std::optional<Delivery>>,
+                      std::uint64_t /*remaining*/) {}
+  virtual void on_reply(RequestId, base::Result<Reply>) {}
   /// The channel may publish again.
-  virtual void on_uncongested() = 0;
+  virtual void on_uncongested() {}
 };
 
 /// The way from a channel to queues and to the catalog, on any node. Requests are answered

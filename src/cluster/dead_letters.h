@@ -29,12 +29,6 @@ class DeadLetters final : public broker::ChannelEvents {
 
   void on_confirmed(std::span<const PublishSeq> publishes) override;
   void on_rejected(std::span<const PublishSeq> publishes) override;
-  void on_delivery(std::string_view, const broker::Delivery&) override {}
-  void on_consumer_cancelled(std::string_view) override {}
-  void on_got(broker::RequestId, base::Result<std::optional<broker::Delivery>>,
-              std::uint64_t) override {}
-  void on_reply(broker::RequestId, base::Result<broker::Reply>) override {}
-  void on_uncongested() override {}
 
  private:
   /// A message that not all of its targets have confirmed.

@@ -95,16 +95,10 @@ struct Setting final : base::Clock, broker::ChannelEvents {
     return {};
   }
 
-  void on_confirmed(std::span<const broker::PublishSeq>) override {}
-  void on_rejected(std::span<const broker::PublishSeq>) override {}
-  void on_delivery(std::string_view, const broker::Delivery&) override {}
-  void on_consumer_cancelled(std::string_view) override {}
   void on_got(broker::RequestId, base::Result<std::optional<broker::Delivery>> delivery,
               std::uint64_t) override {
     if (delivery) got = *delivery;
   }
-  void on_reply(broker::RequestId, base::Result<broker::Reply>) override {}
-  void on_uncongested() override {}
 
   struct DiskDone final : storage::DiskEvents {
     explicit DiskDone(Setting& to) : to(to) {}

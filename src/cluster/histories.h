@@ -64,16 +64,6 @@ class Histories final : public catalog::RouteListener, public broker::ChannelEve
   void on_exchange_policy(const catalog::ResourceName&) override {}
   void on_all_routes() override {}
 
-  // ChannelEvents: nobody waits for what becomes of the messages.
-  void on_confirmed(std::span<const PublishSeq>) override {}
-  void on_rejected(std::span<const PublishSeq>) override {}
-  void on_delivery(std::string_view, const broker::Delivery&) override {}
-  void on_consumer_cancelled(std::string_view) override {}
-  void on_got(broker::RequestId, base::Result<std::optional<broker::Delivery>>,
-              std::uint64_t) override {}
-  void on_reply(broker::RequestId, base::Result<broker::Reply>) override {}
-  void on_uncongested() override {}
-
  private:
   /// Without its arguments, which the catalog may put in another order.
   using Key = std::tuple<catalog::ResourceName, catalog::DestinationKind, std::string, std::string>;

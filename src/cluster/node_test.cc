@@ -69,8 +69,6 @@ struct SingleNode final : base::Clock, broker::ChannelEvents {
     if (closes_when_confirmed) node->close_channel(channel);
   }
   void on_rejected(std::span<const broker::PublishSeq>) override { ++rejections; }
-  void on_delivery(std::string_view, const broker::Delivery&) override {}
-  void on_consumer_cancelled(std::string_view) override {}
   void on_got(broker::RequestId, base::Result<std::optional<broker::Delivery>> delivery,
               std::uint64_t) override {
     if (!delivery) errors.push_back(delivery.error().text);
@@ -80,7 +78,6 @@ struct SingleNode final : base::Clock, broker::ChannelEvents {
     if (!reply) errors.push_back(reply.error().text);
     ++answers;
   }
-  void on_uncongested() override {}
 
   struct DiskDone final : storage::DiskEvents {
     explicit DiskDone(SingleNode& to) : to(to) {}

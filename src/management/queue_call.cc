@@ -31,15 +31,6 @@ class Call : public broker::ChannelEvents, public std::enable_shared_from_this<C
     start(*gateway);
   }
 
-  void on_confirmed(std::span<const broker::PublishSeq>) override {}
-  void on_rejected(std::span<const broker::PublishSeq>) override {}
-  void on_delivery(std::string_view, const broker::Delivery&) override {}
-  void on_consumer_cancelled(std::string_view) override {}
-  void on_got(broker::RequestId, base::Result<std::optional<broker::Delivery>>,
-              std::uint64_t) override {}
-  void on_reply(broker::RequestId, base::Result<broker::Reply>) override {}
-  void on_uncongested() override {}
-
  protected:
   virtual void start(broker::Gateway& gateway) = 0;
   virtual void fail(const base::Error& error) = 0;

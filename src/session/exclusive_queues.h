@@ -35,14 +35,7 @@ class ExclusiveQueues final : public broker::ChannelEvents {
   base::Time deadline() const { return retry_at_; }
 
  private:
-  void on_confirmed(std::span<const broker::PublishSeq>) override {}
-  void on_rejected(std::span<const broker::PublishSeq>) override {}
-  void on_delivery(std::string_view, const broker::Delivery&) override {}
-  void on_consumer_cancelled(std::string_view) override {}
-  void on_got(broker::RequestId, base::Result<std::optional<broker::Delivery>>,
-              std::uint64_t) override {}
   void on_reply(broker::RequestId request, base::Result<broker::Reply> reply) override;
-  void on_uncongested() override {}
 
   void ask_to_delete();
 

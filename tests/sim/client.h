@@ -25,15 +25,6 @@ class Client : public broker::ChannelEvents {
   void on_process_gone(const Machine& machine);
   const std::string& name() const { return name_; }
 
-  void on_confirmed(std::span<const PublishSeq>) override {}
-  void on_rejected(std::span<const PublishSeq>) override {}
-  void on_delivery(std::string_view, const broker::Delivery&) override {}
-  void on_consumer_cancelled(std::string_view) override {}
-  void on_got(broker::RequestId, base::Result<std::optional<broker::Delivery>>,
-              std::uint64_t) override {}
-  void on_reply(broker::RequestId, base::Result<broker::Reply>) override {}
-  void on_uncongested() override {}
-
  protected:
   using Call = std::function<void(cluster::Node&)>;
 
