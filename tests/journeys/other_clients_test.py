@@ -87,6 +87,12 @@ class OtherClients(unittest.TestCase):
         self.walk([sys.executable, SOURCE / "kombu" / "journey.py"], STORY,
                   self.restart_application)
 
+    def test_celery(self):
+        self.need(importlib.util.find_spec("celery"), "python3-celery")
+        self.walk([sys.executable, SOURCE / "celery" / "journey.py"],
+                  {"inspect", "results", "retry", "countdown", "group and chain", "events",
+                   "late acknowledgement", "recovery"}, self.restart_application)
+
     # Libraries of a language that a machine may have from elsewhere too are those of Debian's
     # interpreter.
 
