@@ -28,13 +28,9 @@ class TestAuthority {
  public:
   using Name = std::vector<std::pair<std::string, std::string>>;
 
-  TestAuthority() {
-    char pattern[] = "/tmp/warren-certificates-XXXXXX";
-    folder_ = ::mkdtemp(pattern);
-    key_.reset(EVP_EC_gen("P-256"));
-    certificate_ = make({{"CN", "Test CA"}}, key_.get(), "");
-    write_certificate("ca.pem", certificate_.get());
-  }
+  TestAuthority() : TestAuthority({{"CN", "Test CA"}}, nullptr) {}
+  /// One that another authority has signed.
+  TestAuthority(const Name& name, TestAuthority& above) : TestAuthority(name, &above) {}
   ~TestAuthority() { std::filesystem::remove_all(folder_); }
   TestAuthority(const TestAuthority&) = delete;
   TestAuthority& operator=(const TestAuthority&) = delete;
@@ -45,7 +41,7 @@ class TestAuthority {
   /// Writes <file>.pem and <file>.key, and gives the certificate; `names` as in "DNS:a,IP:::1".
   CertificatePtr issue(const std::string& file, const Name& subject, const std::string& names) {
     KeyPtr key(EVP_EC_gen("P-256"));
-    CertificatePtr certificate = make(subject, key.get(), names);
+    CertificatePtr certificate = make(subject, key.get(), names, false);
     write_certificate(file + ".pem", certificate.get());
     std::FILE* out = std::fopen(path(file + ".key").c_str(), "w");
     PEM_write_PrivateKey(out, key.get(), nullptr, nullptr, 0, nullptr, nullptr);
@@ -54,7 +50,16 @@ class TestAuthority {
   }
 
  private:
-  CertificatePtr make(const Name& subject, EVP_PKEY* key, const std::string& names) {
+  TestAuthority(const Name& name, TestAuthority* above) {
+    char pattern[] = "/tmp/warren-certificates-XXXXXX";
+    folder_ = ::mkdtemp(pattern);
+    key_.reset(EVP_EC_gen("P-256"));
+    certificate_ = (above ? above : this)->make(name, key_.get(), "", true);
+    write_certificate("ca.pem", certificate_.get());
+  }
+
+  CertificatePtr make(const Name& subject, EVP_PKEY* key, const std::string& names,
+                      bool is_authority) {
     CertificatePtr certificate(X509_new());
     X509_set_version(certificate.get(), X509_VERSION_3);
     ASN1_INTEGER_set(X509_get_serialNumber(certificate.get()), ++serial_);
@@ -68,7 +73,7 @@ class TestAuthority {
                                  static_cast<int>(value.size()), -1, 0);
     X509* issuer = certificate_ ? certificate_.get() : certificate.get();
     X509_set_issuer_name(certificate.get(), X509_get_subject_name(issuer));
-    if (!certificate_) extend(certificate.get(), NID_basic_constraints, "critical,CA:TRUE");
+    if (is_authority) extend(certificate.get(), NID_basic_constraints, "critical,CA:TRUE");
     if (!names.empty()) extend(certificate.get(), NID_subject_alt_name, names);
     X509_sign(certificate.get(), key_.get(), EVP_sha256());
     return certificate;

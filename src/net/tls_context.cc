@@ -36,6 +36,12 @@ std::unexpected<base::Error> refused(std::string_view what) {
                     fmt::format("{}: {}", what, take_openssl_errors()));
 }
 
+std::string lower_case(std::string text) {
+  for (char& c : text)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return text;
+}
+
 int give_password(char* buffer, int size, int, void* password) {
   const auto& text = *static_cast<const std::string*>(password);
   const int length = std::min(size, static_cast<int>(text.size()));
@@ -77,7 +83,7 @@ base::Result<> set_ciphers(SSL_CTX* context, const std::vector<std::string>& nam
   return {};
 }
 
-base::Result<> load_certificate(SSL_CTX* context, const TlsOptions& options) {
+base::Result<> load_certificate(SSL_CTX* context, const TlsIdentity& options) {
   const std::string& certificate = options.certificate_file;
   if (certificate.empty()) return {};
   const std::string& key = options.key_file.empty() ? certificate : options.key_file;
@@ -96,14 +102,16 @@ base::Result<> load_certificate(SSL_CTX* context, const TlsOptions& options) {
 
 base::Result<> set_verification(SSL_CTX* context, TlsContext::Role role,
                                 const TlsOptions& options) {
+  // Also without verification: OpenSSL takes from here what a certificate's own file leaves out
+  // of its chain.
+  if (!options.ca_file.empty() && SSL_CTX_load_verify_file(context, options.ca_file.c_str()) != 1)
+    return refused("cannot use the certificates in " + options.ca_file);
   if (!options.verify_peer) {
     SSL_CTX_set_verify(context, SSL_VERIFY_NONE, nullptr);
     return {};
   }
   if (options.ca_file.empty())
     return base::fail(base::ErrorCode::invalid_argument, "verify_peer needs a cacertfile");
-  if (SSL_CTX_load_verify_file(context, options.ca_file.c_str()) != 1)
-    return refused("cannot use the certificates in " + options.ca_file);
   int mode = SSL_VERIFY_PEER;
   if (options.fail_if_no_peer_cert) mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
   SSL_CTX_set_verify(context, mode, nullptr);
@@ -124,7 +132,7 @@ base::Result<std::shared_ptr<const TlsContext>> TlsContext::make(Role role,
   ERR_clear_error();
   SSL_CTX* native = SSL_CTX_new(role == Role::server ? TLS_server_method() : TLS_client_method());
   if (!native) return refused("no TLS");
-  std::shared_ptr<const TlsContext> context(new TlsContext(role, native));
+  std::shared_ptr<TlsContext> context(new TlsContext(role, native));
   SSL_CTX_set_mode(native, SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_options(native, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
   if (options.honor_cipher_order) SSL_CTX_set_options(native, SSL_OP_CIPHER_SERVER_PREFERENCE);
@@ -137,7 +145,36 @@ base::Result<std::shared_ptr<const TlsContext>> TlsContext::make(Role role,
   TRY(set_ciphers(native, options.ciphers));
   TRY(load_certificate(native, options));
   TRY(set_verification(native, role, options));
+  TRY(context->add_hosts(options));
   return context;
+}
+
+base::Result<> TlsContext::add_hosts(const TlsOptions& options) {
+  if (options.hosts.empty()) return {};
+  // All else is the same for all: OpenSSL looks at the host's context for some of it only.
+  TlsOptions of_host = options;
+  of_host.hosts.clear();
+  for (const auto& [name, identity] : options.hosts) {
+    static_cast<TlsIdentity&>(of_host) = identity;
+    auto made = make(role_, of_host);
+    if (!made)
+      return base::fail(made.error().code, fmt::format("host {}: {}", name, made.error().text));
+    hosts_.emplace(name, std::move(*made));
+  }
+  SSL_CTX_callback_ctrl(context_, SSL_CTRL_SET_TLSEXT_SERVERNAME_CB,
+                        reinterpret_cast<void (*)()>(choose_host));
+  SSL_CTX_ctrl(context_, SSL_CTRL_SET_TLSEXT_SERVERNAME_ARG, 0, this);
+  return {};
+}
+
+int TlsContext::choose_host(SSL* connection, int*, void* self) {
+  const char* asked = SSL_get_servername(connection, TLSEXT_NAMETYPE_host_name);
+  if (!asked) return SSL_TLSEXT_ERR_NOACK;
+  const auto& hosts = static_cast<const TlsContext*>(self)->hosts_;
+  const auto found = hosts.find(lower_case(asked));
+  if (found == hosts.end()) return SSL_TLSEXT_ERR_NOACK;
+  SSL_set_SSL_CTX(connection, found->second->native());
+  return SSL_TLSEXT_ERR_OK;
 }
 
 TlsContext::~TlsContext() {
@@ -154,16 +191,20 @@ base::Result<std::shared_ptr<TlsCredentials>> TlsCredentials::open(TlsOptions op
 
 TlsCredentials::Stamps TlsCredentials::stamps() const {
   Stamps stamps;
-  for (const std::string* file :
-       {&options_.ca_file, &options_.certificate_file, &options_.key_file}) {
+  auto add = [&stamps](const std::string& file) {
     struct stat found {};
-    if (file->empty() || ::stat(file->c_str(), &found) != 0) {
-      stamps.emplace_back();
-      continue;
-    }
-    stamps.push_back({found.st_mtim.tv_sec * 1'000'000'000 + found.st_mtim.tv_nsec,
-                      static_cast<std::uint64_t>(found.st_size), found.st_ino});
-  }
+    Stamp& stamp = stamps.emplace_back();
+    if (file.empty() || ::stat(file.c_str(), &found) != 0) return;
+    stamp = {found.st_mtim.tv_sec * 1'000'000'000 + found.st_mtim.tv_nsec,
+             static_cast<std::uint64_t>(found.st_size), found.st_ino};
+  };
+  auto add_both = [&add](const TlsIdentity& identity) {
+    add(identity.certificate_file);
+    add(identity.key_file);
+  };
+  add(options_.ca_file);
+  add_both(options_);
+  for (const auto& [name, identity] : options_.hosts) add_both(identity);
   return stamps;
 }
 

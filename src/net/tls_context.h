@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -9,15 +10,22 @@
 #include "base/time.h"
 
 struct ssl_ctx_st;
+struct ssl_st;
 
 namespace warren::net {
 
-/// What one end of TLS connections shows and demands. Files are PEM.
-struct TlsOptions {
-  std::string ca_file;           ///< who may have signed the peer's certificate
+/// How one end of TLS connections proves who it is. Files are PEM.
+struct TlsIdentity {
   std::string certificate_file;  ///< with its chain; a client may do without
   std::string key_file;          ///< empty: in the certificate's file
   std::string password;          ///< of the key
+};
+
+/// What one end of TLS connections shows and demands.
+struct TlsOptions : TlsIdentity {
+  /// Of a server, by the name that a client asks for, in lower case; others get the one above.
+  std::map<std::string, TlsIdentity, std::less<>> hosts;
+  std::string ca_file;  ///< who may have signed the peer's certificate; may end one's own chain
   bool verify_peer = false;      ///< a server asks the client for its certificate
   bool fail_if_no_peer_cert = false;
   int depth = 10;                ///< of the peer's chain
@@ -44,9 +52,13 @@ class TlsContext {
 
  private:
   TlsContext(Role role, ssl_ctx_st* context) : role_(role), context_(context) {}
+  base::Result<> add_hosts(const TlsOptions& options);
+  /// What OpenSSL calls with the name that a client asks for.
+  static int choose_host(ssl_st* connection, int* alert, void* self);
 
   Role role_;
   ssl_ctx_st* context_;
+  std::map<std::string, std::shared_ptr<const TlsContext>, std::less<>> hosts_;
 };
 
 /// A server's context, made anew when its files have changed, so that certificates are renewed

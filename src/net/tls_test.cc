@@ -223,6 +223,48 @@ TEST_CASE("an end of the peer is told apart from a broken wire") {
   CHECK(pair.server_error.empty());
 }
 
+TEST_CASE("a client gets the certificate of the host that it asks for") {
+  World world;
+  world.authority.issue("other", {{"CN", "other"}}, "DNS:other.example");
+  TlsOptions server = world.server_options();
+  server.verify_peer = server.fail_if_no_peer_cert = true;
+  server.hosts["other.example"] = {
+      world.authority.path("other.pem"), world.authority.path("other.key"), {}};
+  for (const char* name : {"other.example", "OTHER.example", "broker.example"}) {
+    // A client checks that the certificate is made out for the name.
+    Pair pair(server, world.client_options("client"), name);
+    pair.run();
+    CHECK_MESSAGE(pair.client.is_established(), pair.client_error);
+    REQUIRE(pair.server.is_established());
+    CHECK(pair.server.facts().peer->subject == "CN=client,O=Warren,C=DE");
+  }
+  // With every name the listener's demands are the same.
+  for (const char* name : {"other.example", "broker.example"}) {
+    Pair pair(server, world.client_options(), name);
+    pair.run();
+    CHECK(pair.server_error.find("peer did not return a certificate") != std::string::npos);
+  }
+  Pair unknown(server, world.client_options("client"), "third.example");
+  unknown.run();
+  CHECK(unknown.client_error.find("ostname mismatch") != std::string::npos);
+}
+
+TEST_CASE("a chain is completed from the file of authorities, also where clients show none") {
+  TestAuthority root;
+  TestAuthority below({{"CN", "Intermediate CA"}}, root);
+  below.issue("server", {{"CN", "server"}}, "DNS:broker.example");
+  TlsOptions server;
+  server.ca_file = below.ca_file();
+  server.certificate_file = below.path("server.pem");
+  server.key_file = below.path("server.key");
+  TlsOptions client;
+  client.ca_file = root.ca_file();
+  client.verify_peer = true;
+  Pair pair(server, client);
+  pair.run();
+  CHECK_MESSAGE(pair.client.is_established(), pair.client_error);
+}
+
 TEST_CASE("options that cannot work are refused with the file") {
   World world;
   auto refusal = [](const TlsOptions& options) {
@@ -246,6 +288,14 @@ TEST_CASE("options that cannot work are refused with the file") {
   options.verify_peer = true;
   options.ca_file.clear();
   CHECK(refusal(options) == "verify_peer needs a cacertfile");
+  options = world.server_options();
+  options.ca_file = "/nonexistent.pem";
+  CHECK(refusal(options).starts_with("cannot use the certificates in /nonexistent.pem: "));
+  options = world.server_options();
+  options.hosts["b.example"] = {"/nonexistent.pem", {}, {}};
+  CHECK(refusal(options).starts_with("host b.example: cannot use the certificate in /nonexis"));
+  options.hosts["b.example"] = {};
+  CHECK(refusal(options) == "host b.example: TLS needs a certfile");
 }
 
 TEST_CASE("a renewed certificate is taken up, and a broken one is not") {
@@ -266,6 +316,20 @@ TEST_CASE("a renewed certificate is taken up, and a broken one is not") {
   CHECK(credentials.context(start + std::chrono::seconds(6)) == second);
   world.authority.issue("server", {{"CN", "again"}}, "DNS:broker.example");
   CHECK(credentials.context(start + std::chrono::seconds(8)) != second);
+}
+
+TEST_CASE("a renewed certificate of one host is taken up") {
+  World world;
+  TlsOptions options = world.server_options();
+  world.authority.issue("other", {{"CN", "other"}}, "DNS:other.example");
+  options.hosts["other.example"] = {
+      world.authority.path("other.pem"), world.authority.path("other.key"), {}};
+  auto opened = TlsCredentials::open(options);
+  REQUIRE(opened);
+  const base::Time start = base::Time() + std::chrono::hours(1);
+  const Context first = (*opened)->context(start);
+  world.authority.issue("other", {{"CN", "renewed"}}, "DNS:other.example");
+  CHECK((*opened)->context(start + std::chrono::seconds(2)) != first);
 }
 
 TEST_CASE("names are written as RabbitMQ writes them") {

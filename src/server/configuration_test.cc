@@ -152,6 +152,33 @@ TEST_CASE("listeners with TLS, and what all listeners ask for") {
         "rabbitmq.conf, line 1: ssl_options.verify: 'perhaps' is not verify_peer or verify_none");
 }
 
+TEST_CASE("certificates by the host that is asked for") {
+  auto configuration = read(
+      "ssl_options.certfile = /etc/server.pem\n"
+      "ssl_options.sni_hosts.Mq.Example.org.certfile = /etc/mq.pem\n"
+      "ssl_options.sni_hosts.mq.example.org.keyfile = /etc/mq.key\n"
+      "ssl_options.sni_hosts.other.certfile = /etc/other.pem\n");
+  const auto& hosts = configuration.listeners.tls.hosts;
+  REQUIRE(hosts.size() == 2);
+  CHECK(hosts.at("mq.example.org").certificate_file == "/etc/mq.pem");
+  CHECK(hosts.at("mq.example.org").key_file == "/etc/mq.key");
+  CHECK(hosts.at("other").certificate_file == "/etc/other.pem");
+  CHECK(refusal("ssl_options.sni_hosts.a.verify = verify_peer") ==
+        "rabbitmq.conf, line 1: ssl_options.sni_hosts.a.verify: 'verify' is not certfile, keyfile "
+        "or password");
+
+  Configuration classic;
+  auto result = read_classic_config(
+      "[{rabbit, [{ssl_options, [{certfile, \"/cert\"}, {sni_hosts, [\n"
+      "  {\"a.example\", [{certfile, \"/a\"}, {keyfile, \"/a.key\"}, {password, \"p\"}]}]}]}]}].",
+      "rabbitmq.config", classic);
+  REQUIRE_MESSAGE(result, result.error().text);
+  CHECK(classic.listeners.tls.certificate_file == "/cert");
+  CHECK(classic.listeners.tls.hosts.at("a.example").certificate_file == "/a");
+  CHECK(classic.listeners.tls.hosts.at("a.example").password == "p");
+  CHECK(!read_classic_config("[{rabbit, [{ssl_options, [{sni_hosts, [a]}]}]}].", "", classic));
+}
+
 TEST_CASE("TLS in the classic configuration file") {
   Configuration configuration;
   auto result = read_classic_config(

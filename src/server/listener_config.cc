@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <cctype>
 #include <map>
 
 namespace warren::server {
@@ -14,6 +16,7 @@ using NameType = net::Certificate::NameType;
 
 constexpr std::uint64_t longest_timeout_ms = 86400000;
 constexpr std::uint64_t largest_buffer = 1u << 30;
+constexpr std::string_view hosts_key = "sni_hosts.";
 
 std::unexpected<base::Error> unexpected_value(std::string_view value, std::string_view expected) {
   return base::fail(base::ErrorCode::invalid_argument,
@@ -93,6 +96,43 @@ std::string text_of(const Term& value) {
   return {};
 }
 
+base::Result<bool> set_identity_option(std::string_view key, std::string_view value,
+                                       net::TlsIdentity& identity) {
+  if (key == "certfile") return set_text(value, identity.certificate_file);
+  if (key == "keyfile") return set_text(value, identity.key_file);
+  if (key == "password") return set_text(value, identity.password);
+  return false;
+}
+
+/// What a client is shown that asks for `host`. Whom to trust and what to speak is the listener's.
+base::Result<bool> set_host_option(std::string_view host, std::string_view key,
+                                   std::string_view value, net::TlsOptions& options) {
+  std::string name(host);
+  std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
+  TRY_ASSIGN(const bool is_known, set_identity_option(key, value, options.hosts[name]));
+  if (!is_known) return unexpected_value(key, "certfile, keyfile or password");
+  return true;
+}
+
+/// [{"broker.example", [{certfile, "..."}, ...]}].
+base::Result<> set_hosts(const Term& value, net::TlsOptions& options) {
+  const auto* hosts = value.items();
+  for (std::size_t i = 0; hosts && i < hosts->size(); ++i) {
+    const auto* pair = (*hosts)[i].as<Tuple>();
+    const bool is_pair = pair && pair->items.size() == 2 && pair->items[0].text();
+    const auto* settings = is_pair ? pair->items[1].items() : nullptr;
+    if (!settings) return unexpected_value("sni_hosts", "a list of {host, [{option, value}]}");
+    for (const Term& setting : *settings) {
+      const auto* option = setting.as<Tuple>();
+      if (!option || option->items.size() != 2 || !option->items[0].text())
+        return base::fail(base::ErrorCode::invalid_argument, "expected {option, value}");
+      TRY(set_host_option(*pair->items[0].text(), *option->items[0].text(),
+                          text_of(option->items[1]), options));
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string certificate_user(const net::Certificate& certificate, const CertificateLogin& rule) {
@@ -109,10 +149,15 @@ std::string certificate_user(const net::Certificate& certificate, const Certific
 
 base::Result<bool> set_tls_option(std::string_view key, std::string_view value,
                                   net::TlsOptions& options) {
+  if (key.starts_with(hosts_key)) {
+    const std::size_t name_end = key.rfind('.');
+    if (name_end < hosts_key.size()) return false;
+    const std::string_view host = key.substr(hosts_key.size(), name_end - hosts_key.size());
+    return set_host_option(host, key.substr(name_end + 1), value, options);
+  }
   if (key == "cacertfile") return set_text(value, options.ca_file);
-  if (key == "certfile") return set_text(value, options.certificate_file);
-  if (key == "keyfile") return set_text(value, options.key_file);
-  if (key == "password") return set_text(value, options.password);
+  TRY_ASSIGN(const bool is_of_identity, set_identity_option(key, value, options));
+  if (is_of_identity) return true;
   if (key == "depth") return set_number(value, 0, 255, options.depth);
   if (key == "fail_if_no_peer_cert") return set_bool(value, options.fail_if_no_peer_cert);
   if (key == "honor_cipher_order") return set_bool(value, options.honor_cipher_order);
@@ -147,6 +192,8 @@ base::Result<> set_tls_options(const Term& value, net::TlsOptions& options) {
       const auto* items = given.items();
       for (std::size_t i = 0; items && i < items->size(); ++i)
         TRY(set_tls_option(key + ".", text_of((*items)[i]), options));
+    } else if (key == "sni_hosts") {
+      TRY(set_hosts(given, options));
     } else {
       TRY(set_tls_option(key, text_of(given), options));
     }

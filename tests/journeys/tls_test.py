@@ -66,6 +66,7 @@ class Base(unittest.TestCase):
         cls.tls_port, cls.https_port = cls.cluster.slot.first + 10, cls.cluster.slot.first + 11
         cls.certificates = Certificates(cls.cluster.home / "certificates")
         cls.certificates.issue("server", "/CN=server", "DNS:localhost,IP:127.0.0.1")
+        cls.certificates.issue("mq", "/CN=mq", "DNS:mq.example")
         cls.certificates.issue("client", "/C=DE/O=Warren/CN=client", "DNS:client.example")
         path = cls.cluster.home / "rabbitmq.conf"
         path.write_text(cls.conf.format(tls=cls.tls_port, https=cls.https_port,
@@ -89,6 +90,8 @@ listeners.ssl.default = 127.0.0.1:{tls}
 ssl_options.cacertfile = {certificates}/ca.pem
 ssl_options.certfile = {certificates}/server.pem
 ssl_options.keyfile = {certificates}/server.key
+ssl_options.sni_hosts.mq.example.certfile = {certificates}/mq.pem
+ssl_options.sni_hosts.mq.example.keyfile = {certificates}/mq.key
 ssl_options.verify = verify_peer
 ssl_options.fail_if_no_peer_cert = false
 ssl_handshake_timeout = 1000
@@ -163,19 +166,26 @@ management.ssl.ip = 127.0.0.1
                     except ConnectionResetError:
                         pass
 
+    def shown(self, host="localhost"):
+        """The common name of the certificate that a client gets which asks for that host."""
+        with socket.create_connection(("127.0.0.1", self.tls_port)) as plain:
+            with self.certificates.context().wrap_socket(plain, server_hostname=host) as secure:
+                return dict(pair[0] for pair in secure.getpeercert()["subject"])["commonName"]
+
     def test_a_renewed_certificate_is_shown_without_a_restart(self):
-        def shown():
-            with socket.create_connection(("127.0.0.1", self.tls_port)) as plain:
-                with self.certificates.context().wrap_socket(
-                        plain, server_hostname="localhost") as secure:
-                    return dict(pair[0] for pair in secure.getpeercert()["subject"])["commonName"]
         held = self.open()
-        self.assertEqual(shown(), "server")
+        self.assertEqual(self.shown(), "server")
         self.certificates.issue("server", "/CN=renewed", "DNS:localhost,IP:127.0.0.1")
-        wait_until(lambda: shown() == "renewed", 10, "the renewed certificate")
+        wait_until(lambda: self.shown() == "renewed", 10, "the renewed certificate")
         held.channel()
         self.certificates.issue("server", "/CN=server", "DNS:localhost,IP:127.0.0.1")
-        wait_until(lambda: shown() == "server", 10, "the old name again")
+        wait_until(lambda: self.shown() == "server", 10, "the old name again")
+
+    def test_a_client_gets_the_certificate_of_the_host_that_it_asks_for(self):
+        self.assertEqual(self.shown("mq.example"), "mq")
+        self.certificates.issue("mq", "/CN=renewed", "DNS:mq.example")
+        wait_until(lambda: self.shown("mq.example") == "renewed", 10, "the renewed certificate")
+        self.assertEqual(self.shown(), "server")
 
     def test_listeners_are_listed(self):
         listed = self.cluster.run("rabbitmq-diagnostics", "-n", self.node.name, "listeners").out
