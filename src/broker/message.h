@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/result.h"
@@ -21,7 +22,12 @@ struct MessageParts {
   std::uint8_t priority = 0;
   /// How long it may stay in a queue, in milliseconds; its own word, whatever the queue says.
   std::optional<std::uint64_t> expiration_ms = {};
+  /// Further keys that it is routed by and that its receivers don't see; see `add_blind_key`.
+  base::ByteView blind_keys = {};
 };
+
+void add_blind_key(base::Bytes& keys, base::ByteView key);
+std::vector<std::string_view> read_blind_keys(base::ByteView keys);
 
 /// A handle to one immutable message block. Copying the handle shares the block; a message is
 /// copied once, into the block, and the same bytes go to disk, to replicas and to consumers.
@@ -47,14 +53,19 @@ class Message {
   }
   bool has_expiration() const { return block_ && (encoded()[1] & flag_expiration) != 0; }
   std::optional<std::uint64_t> expiration_ms() const;
-  /// All at once; empty parts for no message. The expiration is left out.
+  /// Of most messages none.
+  base::ByteView blind_keys() const;
+  /// All at once; empty parts for no message. Expiration and blind keys are left out.
   MessageParts parts() const;
   explicit operator bool() const { return static_cast<bool>(block_); }
 
  private:
   friend class MessageBuilder;
+  static bool is_sound(base::ByteView encoded);
+
   static constexpr std::uint8_t flag_persistent = 1;
   static constexpr std::uint8_t flag_expiration = 2;
+  static constexpr std::uint8_t flag_blind_keys = 4;
   static constexpr std::size_t expiration_bytes = 8;
   /// Where the lengths and the texts of names begin.
   static constexpr std::size_t names_at = 3;

@@ -111,3 +111,37 @@ TEST_CASE("an expiration costs its octets, and only where there is one") {
   CHECK(decoded->body() == "body");
   CHECK_FALSE(broker::Message::decode(with.encoded().substr(0, with.encoded().size() - 1)));
 }
+
+TEST_CASE("blind keys cost their octets, and only where there are some") {
+  broker::MessageParts parts{"x", "key", "props", "body", true, 5};
+  const Message without = Message::make(parts);
+  CHECK(without.blind_keys().empty());
+  CHECK(Message().blind_keys().empty());
+  const std::string longer(300, 'k');
+  base::Bytes keys;
+  for (const char* key : {"one", ""}) broker::add_blind_key(keys, key);
+  broker::add_blind_key(keys, longer);
+  parts.blind_keys = keys;
+  for (bool expires : {false, true}) {
+    if (expires) parts.expiration_ms = 9;
+    const Message with = Message::make(parts);
+    CHECK(with.encoded().size() ==
+          without.encoded().size() + 4 + 3 * 4 + 303 + (expires ? 8 : 0));
+    auto decoded = Message::decode(with.encoded());
+    REQUIRE(decoded.has_value());
+    CHECK(broker::read_blind_keys(decoded->blind_keys()) ==
+          std::vector<std::string_view>{"one", "", longer});
+    CHECK(decoded->body() == "body");
+    CHECK(decoded->expiration_ms() == parts.expiration_ms);
+    for (std::size_t cut = 1; cut < with.encoded().size(); ++cut)
+      CHECK_FALSE(Message::decode(with.encoded().substr(0, with.encoded().size() - cut)));
+  }
+}
+
+TEST_CASE("blind keys that lead past their end are refused") {
+  base::Bytes keys;
+  broker::add_blind_key(keys, "key");
+  std::string bytes(Message::make({.blind_keys = keys}).encoded());
+  bytes[bytes.size() - 4] = 4;
+  CHECK_FALSE(Message::decode(bytes).has_value());
+}

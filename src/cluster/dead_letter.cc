@@ -47,10 +47,12 @@ DeadLetter make_dead_letter(const broker::Message& message, DeathReason reason,
                                .time_s = seconds_of(now),
                                .original_expiration = properties.expiration});
   if (rule.routing_key) keys = {*rule.routing_key};
+  const base::ByteView blind_keys = rule.routing_key ? base::ByteView() : message.blind_keys();
 
   DeadLetter letter;
-  std::vector<std::string_view> seen_keys(keys.begin(), keys.end());
-  router.route({queue.vhost, rule.exchange}, seen_keys, &headers, letter.queues);
+  std::vector<std::string_view> all_keys = broker::read_blind_keys(blind_keys);
+  all_keys.insert(all_keys.begin(), keys.begin(), keys.end());
+  router.route({queue.vhost, rule.exchange}, all_keys, &headers, letter.queues);
   if (reason != DeathReason::rejected)
     std::erase_if(letter.queues, [&](catalog::QueueId id) {
       const catalog::Queue* target = catalog.find_queue(id);
@@ -66,6 +68,7 @@ DeadLetter make_dead_letter(const broker::Message& message, DeathReason reason,
   parts.exchange = rule.exchange;
   parts.routing_key = keys.front();
   parts.properties = encoded;
+  parts.blind_keys = blind_keys;
   letter.message = broker::Message::make(parts);
   return letter;
 }

@@ -126,7 +126,7 @@ Verdict Channel::publish(const Publish& publish) {
         {publish.exchange, publish.routing_key,
          is_rewritten ? base::ByteView(rewritten) : publish.properties, publish.body,
          scan->delivery_mode == persistent_delivery_mode, scan->priority.value_or(0),
-         read_expiration(scan->expiration)});
+         read_expiration(scan->expiration), extra.blind_keys});
   }
   for (const QueueName& exchange : histories)
     talk_.environment.gateway.remember(exchange, message);

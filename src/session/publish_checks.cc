@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/field_value.h"
+#include "broker/message.h"
 
 namespace warren::session::amqp091 {
 
@@ -80,9 +81,13 @@ std::expected<ExtraKeys, Failure> read_extra_keys(const PropertyScan& properties
       return refuse(ReplyCode::precondition_failed,
                     fmt::format("invalid message: {{unacceptable_type_in_header,\"{}\",{}}}", name,
                                 value->type_name()));
-    for (const base::FieldValue& key : *keys)
-      if (const auto* text = key.as<std::string>()) extra.keys.push_back(*text);
     if (name == bcc) extra.has_bcc = true;
+    for (const base::FieldValue& key : *keys) {
+      const auto* text = key.as<std::string>();
+      if (!text) continue;
+      extra.keys.push_back(*text);
+      if (name == bcc) broker::add_blind_key(extra.blind_keys, *text);
+    }
   }
   return extra;
 }

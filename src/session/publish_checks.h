@@ -25,6 +25,7 @@ std::string expiration_fault(base::ByteView expiration);
 /// More routing keys, from the headers CC and BCC.
 struct ExtraKeys {
   std::vector<std::string> keys;
+  base::Bytes blind_keys;  ///< those of BCC once more, as the message keeps them
   bool has_bcc = false;
 };
 std::expected<ExtraKeys, Failure> read_extra_keys(const codec::amqp091::PropertyScan& properties);
