@@ -27,22 +27,28 @@ Membership::Membership(Options options, NodeName self, catalog::Incarnation inca
     : options_(options), self_(std::move(self)), incarnation_(incarnation), metadata_(metadata) {}
 
 void Membership::on_linked(const NodeName& peer, const Hello& hello, base::Time) {
+  settled_.reset();
   peers_[peer] = Peer{PeerState::linked, hello.incarnation, false, {}};
 }
 
 void Membership::on_link_down(const NodeName& peer, base::Time now) {
+  settled_.reset();
   Peer& state = peers_[peer];
   if (state.state == PeerState::linked) state.state = PeerState::silent;
   state.silent_since = now;
 }
 
 void Membership::on_dead(const NodeName& peer) {
+  settled_.reset();
   Peer& state = peers_[peer];
   if (state.state == PeerState::linked) return;  // it is back already
   state.state = PeerState::dead;
 }
 
-void Membership::on_leaving(const NodeName& peer) { peers_[peer].is_leaving = true; }
+void Membership::on_leaving(const NodeName& peer) {
+  settled_.reset();
+  peers_[peer].is_leaving = true;
+}
 
 PeerState Membership::state(const NodeName& peer) const {
   auto found = peers_.find(peer);
@@ -54,7 +60,10 @@ catalog::Incarnation Membership::incarnation(const NodeName& peer) const {
   return found == peers_.end() ? catalog::Incarnation{} : found->second.incarnation;
 }
 
-void Membership::force() { is_forced_ = true; }
+void Membership::force() {
+  settled_.reset();
+  is_forced_ = true;
+}
 
 bool Membership::is_up_myself() const {
   const catalog::Node* own = metadata_.catalog().find_node(self_);
@@ -211,23 +220,40 @@ void Membership::update_voters() {
     base::log_debug("voters not changed yet: {}", changed.error().text);
 }
 
+/// The catalog and the configuration follow from the log and from how far it is applied; which log
+/// it is follows from its last entry.
+Membership::Basis Membership::basis() const {
+  const raft::Core& core = metadata_.core();
+  return {core.role(),       core.generation(),   core.term(),          core.log().last_term(),
+          core.last_index(), core.commit_index(), core.applied_index(), *proposals_};
+}
+
+bool Membership::is_as_wanted() const {
+  const raft::Core& core = metadata_.core();
+  if (*proposals_ > 0 || !core.is_configuration_committed()) return false;
+  if (wanted_configuration() != core.configuration()) return false;
+  return std::ranges::none_of(metadata_.catalog().nodes(), [&](const auto& entry) {
+    const auto& [name, node] = entry;
+    return node.running && node.kind == catalog::NodeKind::disc &&
+           !core.configuration().is_voter(name);
+  });
+}
+
 void Membership::work(base::Time now) {
+  const Basis before = basis();
+  if (settled_ == before) return;
+  settled_.reset();
   deadline_ = base::never;
   force_if_other_half_is_dead();
-  if (!metadata_.is_leader()) {
+  if (metadata_.is_leader()) {
+    if (leading_since_ == base::never) leading_since_ = now;
+    update_running(now);
+    update_voters();
+    if (!is_as_wanted()) deadline_ = std::min(deadline_, now + look_again);
+  } else {
     leading_since_ = base::never;
-    return;
   }
-  if (leading_since_ == base::never) leading_since_ = now;
-  update_running(now);
-  update_voters();
-  bool is_settled = *proposals_ == 0 && metadata_.core().is_configuration_committed() &&
-                    wanted_configuration() == metadata_.core().configuration();
-  bool has_candidates = false;
-  for (const auto& [name, node] : metadata_.catalog().nodes())
-    has_candidates |= node.running && node.kind == catalog::NodeKind::disc &&
-                      !metadata_.core().configuration().is_voter(name);
-  if (!is_settled || has_candidates) deadline_ = std::min(deadline_, now + look_again);
+  if (deadline_ == base::never) settled_ = before;
 }
 
 }  // namespace warren::cluster

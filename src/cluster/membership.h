@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -46,7 +47,8 @@ class Membership {
   /// Everybody who is not linked is gone for good (force_boot).
   void force();
 
-  /// Proposes what is to be changed. Call when anything changed, and when the deadline is reached.
+  /// Proposes what is to be changed. Call when anything changed, and when the deadline is reached;
+  /// it costs next to nothing while everything is as it should be.
   void work(base::Time now);
   base::Time deadline() const { return deadline_; }
 
@@ -58,6 +60,17 @@ class Membership {
     base::Time silent_since{};
   };
 
+  /// What a look at the members depends on beside time and what is known of the peers.
+  struct Basis {
+    raft::Role role;
+    raft::Generation generation;
+    raft::Term term, last_term;
+    raft::LogIndex last, commit, applied;
+    int proposals;
+    bool operator==(const Basis&) const = default;
+  };
+
+  Basis basis() const;
   void force_if_other_half_is_dead();
   bool is_up_myself() const;
   bool is_in_every_quorum() const;
@@ -69,6 +82,7 @@ class Membership {
   bool shall_vote(const NodeName& name, bool is_voter) const;
   raft::Configuration wanted_configuration() const;
   bool is_caught_up(const NodeName& member) const;
+  bool is_as_wanted() const;
 
   Options options_;
   NodeName self_;
@@ -78,6 +92,8 @@ class Membership {
   base::Time leading_since_ = base::never;
   base::Time deadline_ = base::never;
   bool is_forced_ = false;
+  /// With this there was nothing to do, nor to wait for. Unset by whatever is learnt of a peer.
+  std::optional<Basis> settled_;
   /// A proposal of ours is not answered yet.
   std::shared_ptr<int> proposals_ = std::make_shared<int>(0);
 };

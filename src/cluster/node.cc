@@ -42,7 +42,7 @@ void Node::Impl::on_replaced() {
 }
 
 void Node::Impl::update_members() {
-  are_members_changed_ = true;
+  are_members_changed_ = is_topology_changed_ = true;
   std::vector<NodeName> members;
   for (const auto& [name, node] : catalog().nodes()) members.push_back(name);
   // An empty or partly read catalog is no reason to forget whom to ask.
@@ -86,9 +86,9 @@ void Node::Impl::work_turn() {
     reconsider_refused();
     membership_->work(now());
     bool is_busy = channels_->flush() || !inbox_.empty();
-    std::deque<std::pair<NodeName, LinkMessage>> inbox;
-    inbox.swap(inbox_);
-    for (auto& [from, message] : inbox) on_message(from, std::move(message));
+    reading_.swap(inbox_);
+    for (auto& [from, message] : reading_) on_message(from, std::move(message));
+    reading_.clear();
     while (metadata_->work(wants_sync)) is_busy = true;
     metadata_->compact_if_long();
     advance_phase();
@@ -175,6 +175,7 @@ base::Time Node::deadline() const { return impl_->deadline(); }
 void Node::end_turn() { impl_->end_turn(); }
 
 std::vector<catalog::NodeName> Node::peers_to_dial() const { return impl_->peers_to_dial(); }
+bool Node::take_topology_changed() { return impl_->take_topology_changed(); }
 void Node::on_link_up(const catalog::NodeName& peer) {
   impl_->on_link_up(peer);
 }

@@ -122,6 +122,8 @@ class Node final : public broker::Gateway {
   /// Links. Each pair of members shares one authenticated, ordered byte stream, which the member
   /// with the smaller name opens. What is under way when it breaks is lost.
   std::vector<catalog::NodeName> peers_to_dial() const;
+  /// True once after something has changed that tells with whom there are to be links.
+  bool take_topology_changed();
   void on_link_up(const catalog::NodeName& peer);
   void on_link_bytes(const catalog::NodeName& peer, base::ByteView bytes);
   void on_link_down(const catalog::NodeName& peer);

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "broker/router.h"
@@ -67,6 +67,7 @@ class Node::Impl final : public QueueContext {
 
   // Links, in node_links.cc.
   std::vector<NodeName> peers_to_dial() const;
+  bool take_topology_changed() { return std::exchange(is_topology_changed_, false); }
   void on_link_up(const NodeName& peer);
   void on_link_bytes(const NodeName& peer, base::ByteView bytes);
   void on_link_down(const NodeName& peer);
@@ -152,6 +153,7 @@ class Node::Impl final : public QueueContext {
   std::optional<base::Time> refused_since_;
   std::string refusal_text_;
   bool are_members_changed_ = false;  ///< and refused links are to be looked at again
+  bool is_topology_changed_ = true;   ///< members, which of them run or are linked, our phase
   bool is_forced_ = false;
   /// When to write down how far the log is durable, unless more is written before.
   base::Time mark_at_ = base::never;
@@ -163,7 +165,8 @@ class Node::Impl final : public QueueContext {
   std::unique_ptr<storage::SegmentStore> segments_;
   std::map<NodeName, Link> links_;
   std::vector<NodeName> hang_ups_;
-  std::deque<std::pair<NodeName, LinkMessage>> inbox_;  ///< of this node to itself
+  std::vector<std::pair<NodeName, LinkMessage>> inbox_;  ///< of this node to itself
+  std::vector<std::pair<NodeName, LinkMessage>> reading_;  ///< kept for its memory
   Bulletins bulletins_;  ///< of this node
   BulletinObserver bulletin_observer_;
   std::uint64_t last_query_ = 0;

@@ -45,6 +45,7 @@ std::vector<NodeName> Node::Impl::peers_to_dial() const {
 
 void Node::Impl::on_link_up(const NodeName& peer) {
   if (links_.contains(peer)) on_link_down(peer);
+  is_topology_changed_ = true;
   Link& link = links_[peer];
   link.last_heard = link.last_sent = now();
   send(peer, Hello{facts_.uuid, facts_.incarnation});
@@ -54,6 +55,7 @@ void Node::Impl::on_link_up(const NodeName& peer) {
 void Node::Impl::on_link_down(const NodeName& peer) {
   auto link = links_.find(peer);
   if (link == links_.end()) return;
+  is_topology_changed_ = true;
   bool was_accepted = link->second.is_accepted;
   const Bulletins gone = std::move(link->second.bulletins);
   links_.erase(link);
@@ -158,7 +160,7 @@ void Node::Impl::on_hello(const NodeName& peer, const Hello& hello) {
     send(peer, HelloRefused{*text});
     return;  // the other side gives up, or this one learns that it has joined
   }
-  link->second.is_accepted = true;
+  link->second.is_accepted = is_topology_changed_ = true;
   link->second.incarnation = hello.incarnation;
   base::log_info("node {}: the link to {} is up", options_.name, peer);
   for (const auto& [key, text] : bulletins_) send(peer, Bulletin{key, text});

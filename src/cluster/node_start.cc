@@ -92,6 +92,7 @@ base::Result<> Node::Impl::make_parts(RecoveredNode recovered) {
 
 void Node::Impl::begin_running() {
   phase_ = NodePhase::running;
+  is_topology_changed_ = true;
   base::log_info("node {} is running", options_.name);
   host_->activate();
   channels_->refresh_all();
@@ -163,9 +164,10 @@ void Node::Impl::fail(std::string text) {
 }
 
 void Node::Impl::advance_phase() {
+  if (log_->failed()) return fail("the disk failed: " + log_->failed()->text);
+  if (phase_ == NodePhase::running) return;
   const catalog::Node* own = catalog().find_node(options_.name);
   bool is_up = own && own->running && own->incarnation == facts_.incarnation;
-  if (log_->failed()) return fail("the disk failed: " + log_->failed()->text);
   switch (phase_) {
     case NodePhase::starting:
       if (is_up) return begin_running();
@@ -200,6 +202,7 @@ void Node::Impl::request_stop() {
   if (phase_ == NodePhase::stopping || phase_ == NodePhase::stopped) return;
   bool was_running = phase_ == NodePhase::running;
   phase_ = was_running ? NodePhase::stopping : NodePhase::stopped;
+  is_topology_changed_ = true;
   stop_by_ = now() + options_.stop_deadline;
   if (!was_running) return;
   base::log_info("node {} is stopping", options_.name);

@@ -159,6 +159,7 @@ void Application::serve_links(base::Time) {
   for (auto& [peer, bytes] : node_->take_frames()) links_->send(peer, std::move(bytes));
   for (const auto& peer : node_->take_hang_ups()) links_->hang_up(peer);
   for (const auto& [peer, bytes] : links_->backlogs()) node_->set_link_backlog(peer, bytes);
+  if (!node_->take_topology_changed()) return;
   auto to_dial = node_->peers_to_dial();
   // The member with the smaller name opens the link; the other one only asks what became of it.
   std::vector<catalog::NodeName> to_probe;
