@@ -39,9 +39,14 @@ void Attachment::flush() {
 }
 
 void Attachment::ask(RequestId request, QueueRequest what, base::Time deadline) {
-  if (std::holds_alternative<SyncTo>(what)) has_settled_ = false;
-  if (is_attached_) send(what);
-  asked_.emplace(request, Asked{std::move(what), deadline});
+  bool is_in_vain = false;
+  if (std::holds_alternative<SyncTo>(what)) {
+    has_settled_ = false;
+    // Those asked for before are about other settlements.
+    is_in_vain = std::exchange(has_lost_settles_, false);
+  }
+  if (is_attached_ && !is_in_vain) send(what);
+  asked_.emplace(request, Asked{std::move(what), deadline, is_in_vain});
 }
 
 void Attachment::grant(const std::string& consumer_tag, std::uint32_t credit) {
@@ -139,7 +144,7 @@ void Attachment::on_not_leading(base::Time now) {
 void Attachment::refresh(Lease& next_lease, base::Time now, Effects& effects) {
   const catalog::Queue* queue = context_.catalog().find_queue(queue_);
   if (!queue) return on_removed(effects);
-  if (has_lost_settles_) fail_syncs(effects);
+  fail_syncs(false, effects);
   bool is_same = queue->leader == leader_ && queue->epoch == epoch_;
   bool is_reachable =
       queue->leader == context_.self() || context_.is_linked(queue->leader);
@@ -165,7 +170,7 @@ void Attachment::attach(const catalog::Queue& queue, Lease lease, Effects& effec
   is_attached_ = was_attached_ = true;
   has_sent_ = false;
   // What was settled and not synced under the last lease may be lost.
-  fail_syncs(effects);
+  fail_syncs(true, effects);
   has_lost_settles_ |= std::exchange(has_settled_, false);
   if (limit_ != 0) send(LimitTo{limit_});
   for (auto consumer = consumers_.begin(); consumer != consumers_.end();) {
@@ -182,9 +187,10 @@ void Attachment::attach(const catalog::Queue& queue, Lease lease, Effects& effec
   for (const auto& [request, asked] : asked_) send(asked.what);
 }
 
-void Attachment::fail_syncs(Effects& effects) {
+/// All of them, or those in vain.
+void Attachment::fail_syncs(bool all, Effects& effects) {
   for (auto asked = asked_.begin(); asked != asked_.end();) {
-    if (!std::holds_alternative<SyncTo>(asked->second.what)) {
+    if (!std::holds_alternative<SyncTo>(asked->second.what) || !(all || asked->second.is_in_vain)) {
       ++asked;
       continue;
     }
@@ -193,7 +199,6 @@ void Attachment::fail_syncs(Effects& effects) {
                                "the leader of " + described_ + " was lost, and with it what was "
                                "settled"}});
     asked = asked_.erase(asked);
-    has_lost_settles_ = false;
   }
 }
 

@@ -71,6 +71,7 @@ class Attachment {
   struct Asked {
     QueueRequest what;
     base::Time deadline;
+    bool is_in_vain = false;  ///< a sync of what is lost already
   };
   struct Consumer {
     broker::Subscription subscription;  ///< `credit` is what is left
@@ -82,7 +83,7 @@ class Attachment {
   void attach(const catalog::Queue& queue, Lease lease, Effects& effects);
   void leave();
   void give_up(const catalog::Queue& queue, Effects& effects);
-  void fail_syncs(Effects& effects);
+  void fail_syncs(bool all, Effects& effects);
 
   QueueContext& context_;
   ChannelId channel_;

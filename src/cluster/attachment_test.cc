@@ -122,3 +122,31 @@ TEST_CASE("what a channel gets in a turn goes out in parts of bounded length") {
   CHECK(delivered == one_to(messages));
   CHECK(context.largest() <= most_bytes);
 }
+
+TEST_CASE("settlements that were lost fail the next sync, not one that was asked for before") {
+  Context context;
+  Attachment attachment(context, ChannelId{1}, context.queue);
+  Attachment::Effects effects;
+  Lease lease{1};
+  attachment.refresh(lease, base::Time{}, effects);
+  const Lease first = attachment.lease();
+  const MessageIndex message{1};
+  auto failed_syncs = [&] {
+    std::vector<std::uint64_t> requests;
+    for (const auto& failed : effects.failed) requests.push_back(failed.request.value);
+    effects = {};
+    return requests;
+  };
+  attachment.on_not_leading(base::Time{});
+  attachment.ask(RequestId{1}, SyncTo{RequestId{1}}, base::never);
+  attachment.settle(first, {&message, 1}, broker::Outcome::acknowledged);
+  attachment.refresh(lease, base::Time{std::chrono::hours(1)}, effects);
+  REQUIRE(attachment.is_attached());
+  CHECK(failed_syncs() == std::vector<std::uint64_t>{1});
+  attachment.ask(RequestId{2}, SyncTo{RequestId{2}}, base::never);
+  attachment.refresh(lease, base::Time{std::chrono::hours(1)}, effects);
+  CHECK(failed_syncs() == std::vector<std::uint64_t>{2});
+  attachment.ask(RequestId{3}, SyncTo{RequestId{3}}, base::never);
+  attachment.refresh(lease, base::Time{std::chrono::hours(1)}, effects);
+  CHECK(failed_syncs().empty());
+}
