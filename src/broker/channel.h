@@ -30,6 +30,8 @@ using Lease = base::Id<struct LeaseTag>;
 struct Subscription {
   std::string consumer_tag;  ///< unique in the channel
   bool no_ack = false;
+  /// With no_ack: the channel may have to hold deliveries back, and settles them as they go out.
+  bool is_settled_by_channel = false;
   bool exclusive = false;
   bool cancel_on_failover = false;  ///< x-cancel-on-ha-failover
   /// Most unacknowledged deliveries of this consumer; 0: no limit.
@@ -38,6 +40,9 @@ struct Subscription {
   /// Deliveries that may be under way before the channel grants more.
   std::uint32_t credit = 0;
   base::FieldTable arguments;  ///< kept for listings
+
+  /// Whether what is delivered has left the queue for good.
+  bool takes_for_good() const { return no_ack && !is_settled_by_channel; }
 };
 
 struct Delivery {

@@ -205,7 +205,7 @@ void Queue::deliver(MessageIndex limit, std::size_t most, std::vector<Outgoing>&
     }
     if (state_->is_over(*first)) return;
     MessageRun::Entry entry = state_->ready.take_first(limit);
-    bool no_ack = consumer->subscription.no_ack;
+    bool no_ack = consumer->subscription.takes_for_good();
     Outgoing& outgoing = out.emplace_back();
     outgoing.channel = consumer->channel->id;
     outgoing.consumer_tag = consumer->subscription.consumer_tag;

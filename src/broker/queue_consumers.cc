@@ -55,7 +55,7 @@ base::Result<> QueueConsumers::subscribe(ChannelId id, const Subscription& subsc
   has_exclusive_ = subscription.exclusive;
   had_consumers_ = true;
   if (is_single_active_ && !active_) active_ = &consumer;
-  wake(consumer);
+  enter(consumer);
   return {};
 }
 
@@ -137,7 +137,6 @@ QueueConsumer* QueueConsumers::next() {
     while (!waiting.empty()) {
       QueueConsumer& consumer = *waiting.front();
       if (consumer.can_take()) return &consumer;
-      // Its channel was filled by another consumer.
       park(consumer);
     }
   }
@@ -146,12 +145,12 @@ QueueConsumer* QueueConsumers::next() {
 
 void QueueConsumers::on_delivered(QueueConsumer& consumer) {
   --consumer.subscription.credit;
-  if (!consumer.subscription.no_ack) {
+  if (!consumer.subscription.takes_for_good()) {
     ++consumer.unacknowledged;
     ++consumer.channel->delivered;
   }
-  park(consumer);
-  wake(consumer);
+  auto& waiting = rotations_.find(consumer.subscription.priority)->second.waiting;
+  waiting.splice(waiting.end(), waiting, consumer.place);
 }
 
 void QueueConsumers::on_released(QueueChannel& channel, std::uint32_t consumer_number) {
@@ -159,15 +158,19 @@ void QueueConsumers::on_released(QueueChannel& channel, std::uint32_t consumer_n
   bool was_full = channel.is_full();
   --channel.delivered;
   QueueConsumer* consumer = channel.find(consumer_number);
-  if (consumer) {
-    --consumer->unacknowledged;
+  if (consumer) --consumer->unacknowledged;
+  if (was_full && !channel.is_full())
+    wake_all(channel);
+  else if (consumer)
     wake(*consumer);
-  }
-  if (was_full && !channel.is_full()) wake_all(channel);
 }
 
 void QueueConsumers::wake(QueueConsumer& consumer) {
-  if (consumer.is_waiting || !is_active(consumer) || !consumer.can_take()) return;
+  if (consumer.can_take()) enter(consumer);
+}
+
+void QueueConsumers::enter(QueueConsumer& consumer) {
+  if (consumer.is_waiting || !is_active(consumer)) return;
   auto rotation = rotations_.find(consumer.subscription.priority);
   auto& waiting = rotation->second.waiting;
   waiting.splice(waiting.end(), consumer.parked);
@@ -175,8 +178,12 @@ void QueueConsumers::wake(QueueConsumer& consumer) {
   if (highest_ == rotations_.end() || rotation->first > highest_->first) highest_ = rotation;
 }
 
+/// In the order in which their turns had come.
 void QueueConsumers::wake_all(QueueChannel& channel) {
-  for (QueueConsumer* consumer : channel.by_number) wake(*consumer);
+  if (channel.by_number.size() == 1) return wake(*channel.by_number.front());
+  std::vector<QueueConsumer*> in_turn = channel.by_number;
+  std::ranges::stable_sort(in_turn, {}, &QueueConsumer::parked_at);
+  for (QueueConsumer* consumer : in_turn) wake(*consumer);
 }
 
 void QueueConsumers::park(QueueConsumer& consumer) {
@@ -184,6 +191,7 @@ void QueueConsumers::park(QueueConsumer& consumer) {
   auto& waiting = rotations_.find(consumer.subscription.priority)->second.waiting;
   consumer.parked.splice(consumer.parked.end(), waiting, consumer.place);
   consumer.is_waiting = false;
+  consumer.parked_at = ++parked_;
 }
 
 }  // namespace warren::broker

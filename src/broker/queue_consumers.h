@@ -28,6 +28,7 @@ struct QueueConsumer {
   std::list<QueueConsumer*> parked;
   std::list<QueueConsumer*>::iterator place;
   bool is_waiting = false;  ///< in the rotation
+  std::uint64_t parked_at = 0;  ///< counts up with each that leaves the rotation
 
   bool can_take() const;
 };
@@ -47,9 +48,9 @@ struct QueueChannel {
   QueueConsumer* find(std::uint32_t number);
 };
 
-/// The channels of a queue, their consumers, and whose turn it is. Consumers that can take a
-/// message stand in the rotation of their priority; one that is found unable to leaves it until
-/// credit or room comes back.
+/// The channels of a queue, their consumers, and whose turn it is. Consumers stand in the rotation
+/// of their priority; one whose turn comes when it can't take a message leaves it until credit or
+/// room comes back.
 class QueueConsumers {
  public:
   QueueConsumers() = default;
@@ -89,6 +90,7 @@ class QueueConsumers {
   std::map<ChannelId, QueueChannel>& channels() { return channels_; }
 
  private:
+  void enter(QueueConsumer& consumer);
   void wake(QueueConsumer& consumer);
   void wake_all(QueueChannel& channel);
   void park(QueueConsumer& consumer);
@@ -106,6 +108,7 @@ class QueueConsumers {
   /// No rotation before this one has anyone waiting, so that next() need not look there.
   std::map<std::int32_t, Rotation, std::greater<>>::iterator highest_ = rotations_.end();
   std::uint32_t last_number_ = 0;
+  std::uint64_t parked_ = 0;
   std::size_t count_ = 0;
   bool has_exclusive_ = false;
   bool is_single_active_ = false;

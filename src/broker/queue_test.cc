@@ -253,16 +253,16 @@ TEST_CASE("credit, prefetch and the channel's limit each hold deliveries back") 
     ack 1 2
     > 2
     deliver
-    > 4 to 1/prefetch
+    > 4 to 1/credit
     ack 1 1 3
     > 1
     > 3
     deliver
-    > 5 to 1/credit
-    > 6 to 1/prefetch
+    > 5 to 1/prefetch
+    > 6 to 1/credit
     limit 1 0
     deliver
-    > 7 to 1/credit
+    > 7 to 1/prefetch
     > 8 to 1/credit
   )");
 }
@@ -478,7 +478,7 @@ TEST_CASE("a full channel's other consumers come back when there is room") {
     ack 1 1
     > 1
     deliver
-    > 3 to 1/a
+    > 3 to 1/b
     drop 2
     unsubscribe 1 a
     > yes

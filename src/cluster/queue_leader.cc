@@ -26,6 +26,13 @@ std::size_t bytes_of(const QueueEntry& entry) {
   return 24;
 }
 
+/// Whether it makes a difference for the request that the consumers before it were served.
+bool depends_on_consumers(const QueueRequest& request) {
+  return !std::holds_alternative<PublishTo>(request) &&
+         !std::holds_alternative<SettleTo>(request) && !std::holds_alternative<GrantTo>(request) &&
+         !std::holds_alternative<SyncTo>(request);
+}
+
 }  // namespace
 
 QueueLeader::QueueLeader(QueueContext& context, Replica& replica, Epoch epoch)
@@ -68,6 +75,7 @@ void QueueLeader::on_request(const NodeName& from, ToQueue message) {
     context_.send(from, ToChannel{message.channel, message.queue, message.lease, NotLeading{}});
     return;
   }
+  if (depends_on_consumers(message.request)) serve();
   std::visit([&](const auto& request) { handle(message, request); }, message.request);
   context_.wake(replica_.id());
 }
@@ -145,7 +153,8 @@ void QueueLeader::handle(const ToQueue& to, const LimitTo& limit) {
 
 void QueueLeader::handle(const ToQueue& to, const GetFrom& get) {
   if (settings_.expires_ms) used_ = context_.clock().now();
-  gets_.push_back({to.channel, to.lease, get, replica_.last()});
+  bool is_after_consumers = replica_.queue().counts().consumers > 0;
+  gets_.push_back({to.channel, to.lease, get, replica_.last(), is_after_consumers});
 }
 
 void QueueLeader::handle(const ToQueue& to, const SettleTo& settle) {
@@ -347,7 +356,10 @@ void QueueLeader::confirm() {
 void QueueLeader::answer_gets() {
   while (!gets_.empty()) {
     PendingGet& get = gets_.front();
-    expire();
+    if (get.is_after_consumers)
+      serve();
+    else
+      expire();
     auto got = replica_.queue().get(get.channel, get.get.no_ack, deliverable());
     if (!got && replica_.queue().missing()) return;
     bool is_final = got || replica_.queue().counts().ready == 0 || deliverable() >= get.wait_for;

@@ -78,6 +78,7 @@ class QueueLeader {
     Lease lease;
     GetFrom get;
     MessageIndex wait_for;  ///< answer when committed up to here, if not before
+    bool is_after_consumers = false;  ///< which take first what came before it
   };
   struct PendingSync {
     ChannelId channel;

@@ -41,8 +41,8 @@ struct SubscribeTo {
   template <typename A>
   void fields(A& a) {
     broker::Subscription& s = subscription;
-    a(request, s.consumer_tag, s.no_ack, s.exclusive, s.cancel_on_failover, s.prefetch,
-      s.priority, s.credit, s.arguments);
+    a(request, s.consumer_tag, s.no_ack, s.is_settled_by_channel, s.exclusive,
+      s.cancel_on_failover, s.prefetch, s.priority, s.credit, s.arguments);
   }
 };
 struct UnsubscribeFrom {

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "broker/equivalence.h"
 #include "broker/exchange_declaration.h"
 #include "broker/names.h"
@@ -82,6 +84,12 @@ Verdict Channel::check_binding(const Binding& binding) const {
   return {};
 }
 
+/// For queues with few bindings: it looks at all of them.
+bool Channel::is_bound(const Binding& binding) const {
+  const auto bound = catalog().bindings_to(binding.destination_kind, in_vhost(binding.destination));
+  return std::ranges::find(bound, binding) != bound.end();
+}
+
 template <typename Answered>
 Verdict Channel::change_binding(const Binding& binding, bool adds, bool no_wait) {
   if (Verdict verdict = check_binding(binding); !verdict) return verdict;
@@ -97,8 +105,8 @@ Verdict Channel::change_binding(const Binding& binding, bool adds, bool no_wait)
     if (!is_to_queue && catalog().find_exchange(destination) == nullptr)
       return refuse(broker::no_such_resource(ResourceKind::exchange, destination));
   }
-  // Bindings of an exclusive queue may be taken away by everybody.
-  if (adds && queue != nullptr) {
+  // What is not bound may be unbound by everybody.
+  if (queue != nullptr && queue->is_exclusive() && (adds || is_bound(binding))) {
     if (auto owned = broker::check_exclusive_access(*queue, talk_.connection); !owned)
       return refuse(owned.error());
   }

@@ -105,6 +105,7 @@ class Channel final : public broker::ChannelEvents {
     Stage stage = Stage::subscribing;
     bool no_wait = false;
     bool no_ack = false;
+    bool is_settled_here = false;  ///< no_ack, but the queue waits for us to acknowledge
     bool is_for_replies = false;
     std::uint32_t credit = 0;       ///< deliveries that the queue may still send
     std::uint32_t grant_at = 0;     ///< what it sinks to before more is granted
@@ -178,6 +179,7 @@ class Channel final : public broker::ChannelEvents {
   template <typename Answered>
   Verdict change_binding(const catalog::Binding& binding, bool adds, bool no_wait);
   Verdict check_binding(const catalog::Binding& binding) const;
+  bool is_bound(const catalog::Binding& binding) const;
 
   // declare_queue.cc
   Verdict handle(const codec::amqp091::QueueDeclare& declare);

@@ -68,6 +68,8 @@ std::string Channel::subscribe(const BasicConsume& consume, const catalog::Queue
   subscription.consumer_tag =
       consume.consumer_tag.empty() ? make_name(broker::make_consumer_tag) : consume.consumer_tag;
   subscription.no_ack = consume.no_ack;
+  // Such a consumer waits too when the channel is full, and its queue knows of no other queue.
+  subscription.is_settled_by_channel = consume.no_ack && global_prefetch_ != 0;
   subscription.exclusive = consume.exclusive;
   subscription.cancel_on_failover = is_true(consume.arguments, "x-cancel-on-ha-failover");
   subscription.prefetch = prefetch_;
@@ -82,6 +84,7 @@ std::string Channel::subscribe(const BasicConsume& consume, const catalog::Queue
   consumer.queue = queue.id;
   consumer.no_wait = consume.no_wait;
   consumer.no_ack = consume.no_ack;
+  consumer.is_settled_here = subscription.is_settled_by_channel;
   consumer.is_for_replies = queue.name.name == reply_queue_;
   consumer.credit = subscription.credit;
   consumer.grant_at = consumer.credit / 2;
@@ -189,7 +192,8 @@ void Channel::on_delivery(std::string_view consumer_tag, const broker::Delivery&
                      broker::Outcome::returned);
     return;
   }
-  if (is_prefetch_used_up() && !found->second.no_ack)
+  const bool may_wait = !found->second.no_ack || found->second.is_settled_here;
+  if (is_prefetch_used_up() && may_wait)
     held_up_.push_back({std::string(consumer_tag), delivery});
   else
     deliver(*found, delivery);
@@ -205,6 +209,9 @@ void Channel::deliver(NamedConsumer& to, const broker::Delivery& delivery) {
                   parts.exchange, parts.routing_key},
                  {parts.properties, parts.body, delivery.message.block()}, talk_.frame_max);
   note_delivered(consumer, parts.body.size());
+  if (consumer.is_settled_here)
+    gateway().settle(id_, delivery.queue, delivery.lease, {&delivery.index, 1},
+                     broker::Outcome::acknowledged);
 }
 
 void Channel::deliver_held_up() {

@@ -142,7 +142,10 @@ Verdict Channel::hold(OutgoingPublish publish, std::span<const catalog::QueueId>
   transaction_->body_bytes += publish.message.body().size();
   if (transaction_->body_bytes > talk_.environment.limits.transaction_bytes)
     return refuse(ReplyCode::precondition_failed, "transaction is too large");
-  transaction_->publishes.push_back({std::move(publish), {queues.begin(), queues.end()}});
+  Transaction::RoutedPublish& held = transaction_->publishes.emplace_back();
+  held.publish = std::move(publish);
+  for (catalog::QueueId id : queues)
+    if (const catalog::Queue* queue = catalog().find_queue(id)) held.queues.push_back(queue->name);
   return {};
 }
 

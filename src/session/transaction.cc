@@ -25,7 +25,13 @@ Verdict Channel::handle(const TxCommit&) {
   if (!transaction_) return refuse(ReplyCode::precondition_failed, std::string(not_transactional));
   const Transaction transaction = std::exchange(*transaction_, {});
   committing_ = Commit{talk_.next_request(), last_publish_.next(), false, false, 0};
-  for (const auto& [publish, queues] : transaction.publishes) send_out(publish, queues);
+  std::vector<catalog::QueueId> queues;
+  for (const auto& [publish, names] : transaction.publishes) {
+    queues.clear();
+    for (const catalog::ResourceName& name : names)
+      if (const catalog::Queue* queue = catalog().find_queue(name)) queues.push_back(queue->id);
+    send_out(publish, queues);
+  }
   for (const auto& [deliveries, outcome] : transaction.settlements)
     settle_all(deliveries, outcome);
   gateway().sync(id_, committing_->sync);

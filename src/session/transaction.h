@@ -18,7 +18,8 @@ struct OutgoingPublish {
 struct Transaction {
   struct RoutedPublish {
     OutgoingPublish publish;
-    std::vector<catalog::QueueId> queues;
+    /// By name: what has been deleted by the commit gets nothing, what was declared again does.
+    std::vector<catalog::ResourceName> queues;
   };
   struct Settlement {
     std::vector<Unsettled> deliveries;
