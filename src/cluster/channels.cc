@@ -11,6 +11,10 @@ namespace {
 /// Publishes of one channel that may be under way before its publisher is held back.
 constexpr std::size_t max_publishes = 4'096;
 constexpr std::size_t max_publish_bytes = 16u << 20;
+/// The same for messages to many queues: each copy has its place in memory for that time.
+constexpr std::size_t max_copies = 65'536;
+/// And for all channels together, where each may have what one publish has. It bounds a turn too.
+constexpr std::size_t max_all_copies = 131'072;
 
 }  // namespace
 
@@ -86,6 +90,7 @@ void Channels::publish(ChannelId id, PublishSeq seq, const broker::Message& mess
     return touch(id, *channel);
   }
   channel->publishes.add(seq, queues.size(), message.encoded().size());
+  copies_ += queues.size();
   for (QueueId queue : queues) {
     Place& to = place(id, *channel, queue);
     to.attachment.publish(seq, message);
@@ -97,12 +102,16 @@ void Channels::publish(ChannelId id, PublishSeq seq, const broker::Message& mess
 }
 
 void Channels::finish_publish(Channel& channel, PublishSeq seq, bool rejected) {
+  std::size_t before = channel.publishes.copies();
   auto verdict = channel.publishes.finish(seq, rejected);
+  copies_ -= before - channel.publishes.copies();
   if (verdict) (*verdict ? channel.rejected : channel.confirmed).push_back(seq);
 }
 
 bool Channels::is_over_limit(const Channel& channel) const {
-  return channel.publishes.size() > max_publishes || channel.publishes.bytes() > max_publish_bytes;
+  const OpenPublishes& open = channel.publishes;
+  return open.size() > max_publishes || open.bytes() > max_publish_bytes ||
+         open.copies() > max_copies || (copies_ > max_all_copies && open.size() > 0);
 }
 
 bool Channels::is_congested(ChannelId id) {
@@ -376,6 +385,7 @@ bool Channels::work() {
         channel->places, [](const auto& entry) { return entry.second.attachment.is_idle(); });
     if (!is_idle) continue;
     for (const auto& [queue, place] : channel->places) attached_.erase({queue, id});
+    copies_ -= channel->publishes.copies();
     channels_.erase(id);
   }
   std::deque<std::pair<ChannelId, Task>> tasks;

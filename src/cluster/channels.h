@@ -100,6 +100,7 @@ class Channels {
   base::Duration request_deadline_;
   Lease lease_;
   std::map<ChannelId, Channel> channels_;
+  std::size_t copies_ = 0;  ///< under way, of all channels
   std::vector<ChannelId> touched_;  ///< have confirms to tell, or may have ended
   std::vector<std::pair<ChannelId, QueueId>> unsent_;
   /// Who is attached where, by queue.

@@ -10,6 +10,7 @@ void OpenPublishes::add(broker::PublishSeq seq, std::size_t queues, std::size_t 
   while (first_.value + publishes_.size() < seq.value) publishes_.push_back({});
   publishes_.push_back({queues, bytes, false});
   ++open_;
+  copies_ += queues;
   bytes_ += bytes;
 }
 
@@ -17,6 +18,7 @@ std::optional<bool> OpenPublishes::finish(broker::PublishSeq seq, bool is_reject
   if (seq < first_ || seq.value >= first_.value + publishes_.size()) return {};
   Publish& publish = publishes_[seq.value - first_.value];
   if (publish.waiting == 0) return {};
+  --copies_;
   publish.is_rejected |= is_rejected;
   if (--publish.waiting > 0) return {};
   bool verdict = publish.is_rejected;

@@ -17,6 +17,8 @@ class OpenPublishes {
   std::optional<bool> finish(broker::PublishSeq seq, bool is_rejected);
 
   std::size_t size() const { return open_; }
+  /// Answers of queues that have not come.
+  std::size_t copies() const { return copies_; }
   /// What the open ones hold.
   std::size_t bytes() const { return bytes_; }
 
@@ -30,6 +32,7 @@ class OpenPublishes {
   base::Ring<Publish> publishes_;  ///< of first_ and on, one for each number
   broker::PublishSeq first_;
   std::size_t open_ = 0;
+  std::size_t copies_ = 0;
   std::size_t bytes_ = 0;
 };
 

@@ -15,7 +15,9 @@ TEST_CASE("a publish ends when the last of its queues has answered") {
   CHECK(open.finish(PublishSeq{2}, false) == false);
   CHECK(!open.finish(PublishSeq{2}, false));
   CHECK(open.bytes() == 10);
+  CHECK(open.copies() == 1);
   CHECK(open.finish(PublishSeq{1}, true) == true);
+  CHECK(open.copies() == 0);
   CHECK(open.size() == 0);
   CHECK(open.bytes() == 0);
 }

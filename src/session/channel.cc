@@ -161,14 +161,15 @@ void Channel::enqueue(Waiting waiting) {
 }
 
 /// Publishes that are returned and messages that are fetched are held up while the client does
-/// not read what it was sent; other methods write little.
+/// not read what it was sent, or too much of what it published is under way; other methods write
+/// little.
 bool Channel::must_wait(bool may_write_much) const {
   return is_busy() || !changes_.commands.empty() || !inbox_.empty() ||
-         (may_write_much && talk_.is_output_full());
+         (may_write_much && (talk_.is_output_full() || is_congested_));
 }
 
 void Channel::drain_inbox() {
-  while (state_ == State::open && !is_busy() && !inbox_.empty()) {
+  while (state_ == State::open && !is_busy() && !is_congested_ && !inbox_.empty()) {
     if (talk_.is_output_full()) {
       talk_.has_stalled = true;
       break;

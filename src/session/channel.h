@@ -287,6 +287,7 @@ class Channel final : public broker::ChannelEvents {
   broker::PublishSeq last_publish_;
   bool has_sent_out_ = false;  ///< since congestion was last looked at
   bool is_congested_ = false;
+  std::size_t copies_ = 0;  ///< of messages for several queues, since then
   Confirms confirms_;
   RouteCache routes_;
   std::vector<catalog::QueueId> routed_;  ///< kept for its memory

@@ -17,6 +17,11 @@ using broker::ResourceKind;
 
 namespace {
 
+/// After so many copies of messages for several queues it is time to look at congestion.
+constexpr std::size_t copies_at_once = 1'024;
+/// What a queue takes of a transaction, about.
+constexpr std::size_t held_queue_bytes = 64;
+
 /// The answer to a question: as RabbitMQ counts it is never routed, although it arrives.
 bool is_answer(const broker::Message& message) {
   return message.exchange().empty() && message.routing_key().starts_with(direct_reply_to) &&
@@ -139,8 +144,8 @@ Verdict Channel::publish(const Publish& publish) {
 
 /// Until the commit.
 Verdict Channel::hold(OutgoingPublish publish, std::span<const catalog::QueueId> queues) {
-  transaction_->body_bytes += publish.message.body().size();
-  if (transaction_->body_bytes > talk_.environment.limits.transaction_bytes)
+  transaction_->bytes += publish.message.encoded().size() + queues.size() * held_queue_bytes;
+  if (transaction_->bytes > talk_.environment.limits.transaction_bytes)
     return refuse(ReplyCode::precondition_failed, "transaction is too large");
   Transaction::RoutedPublish& held = transaction_->publishes.emplace_back();
   held.publish = std::move(publish);
@@ -159,6 +164,7 @@ void Channel::send_out(const OutgoingPublish& publish, std::span<const catalog::
   last_publish_ = last_publish_.next();
   has_sent_out_ = true;
   talk_.environment.gateway.publish(id_, last_publish_, publish.message, queues);
+  if (queues.size() > 1 && (copies_ += queues.size()) >= copies_at_once) note_congestion();
 }
 
 void Channel::send_return(const broker::Message& message) {
@@ -174,6 +180,7 @@ void Channel::send_content(MethodIds method, const broker::Message& message) {
 }
 
 void Channel::note_congestion() {
+  copies_ = 0;
   if (!std::exchange(has_sent_out_, false) || is_congested_ || !id_) return;
   if (!talk_.environment.gateway.is_congested(id_)) return;
   is_congested_ = true;
@@ -185,6 +192,7 @@ void Channel::on_uncongested() {
   if (!is_congested_) return;
   is_congested_ = false;
   --talk_.congested_channels;
+  drain_inbox();
 }
 
 void Channel::on_confirmed(std::span<const broker::PublishSeq> publishes) {

@@ -28,7 +28,7 @@ struct Transaction {
 
   std::vector<RoutedPublish> publishes;
   std::vector<Settlement> settlements;
-  std::size_t body_bytes = 0;  ///< of the publishes
+  std::size_t bytes = 0;  ///< of the publishes, in memory
 
   std::uint64_t uncommitted_acks() const {
     std::uint64_t count = 0;
