@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <list>
 #include <map>
@@ -12,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/ring.h"
 #include "broker/channel.h"
 #include "broker/queue_arguments.h"
 #include "broker/resource.h"
@@ -282,7 +282,7 @@ class Channel final : public broker::ChannelEvents {
   std::uint64_t last_delivery_tag_ = 0;
   Unacknowledged unacknowledged_;
   DeliveryAges ages_;
-  std::deque<HeldUp> held_up_;  ///< empty unless the prefetch is used up
+  base::Ring<HeldUp> held_up_;  ///< empty unless the prefetch is used up
 
   broker::PublishSeq last_publish_;
   bool has_sent_out_ = false;  ///< since congestion was last looked at

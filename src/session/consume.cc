@@ -226,7 +226,7 @@ void Channel::deliver_held_up() {
 void Channel::forget_consumer(const std::string& consumer_tag) {
   last_served_ = nullptr;
   consumers_.erase(consumer_tag);
-  std::erase_if(held_up_, [&](const HeldUp& held) {
+  erase_if(held_up_, [&](const HeldUp& held) {
     if (held.consumer_tag != consumer_tag) return false;
     gateway().settle(id_, held.delivery.queue, held.delivery.lease, {&held.delivery.index, 1},
                      broker::Outcome::returned);

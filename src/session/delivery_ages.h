@@ -1,8 +1,8 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 
+#include "base/ring.h"
 #include "base/time.h"
 
 namespace warren::session::amqp091 {
@@ -23,10 +23,10 @@ class DeliveryAges {
 
  private:
   struct Note {
-    std::uint64_t tag;
-    base::Time at;
+    std::uint64_t tag = 0;
+    base::Time at{};
   };
-  std::deque<Note> notes_;
+  base::Ring<Note> notes_;
 };
 
 }  // namespace warren::session::amqp091
