@@ -123,6 +123,11 @@ void MessageBuilder::append(base::ByteView piece) {
   to_ = base::store_bytes(to_, piece);
 }
 
+void MessageBuilder::note_filled(std::size_t octets) {
+  ASSERT(octets <= missing());
+  to_ += octets;
+}
+
 Message MessageBuilder::finish() {
   ASSERT(missing() == 0);
   Message message;

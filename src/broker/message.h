@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -82,6 +83,9 @@ class MessageBuilder {
   /// No more than is missing.
   void append(base::ByteView piece);
   std::size_t missing() const { return static_cast<std::size_t>(end_ - to_); }
+  /// Where the rest goes, for who can put it there without a copy; then say how much it was.
+  std::span<char> room() const { return {to_, end_}; }
+  void note_filled(std::size_t octets);
   /// The message, once nothing is missing; the builder is of no use afterwards.
   Message finish();
 

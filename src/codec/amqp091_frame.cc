@@ -166,6 +166,11 @@ bool FrameParser::next_piece(Frame& frame) {
   return true;
 }
 
+void FrameParser::pass_over(std::size_t octets) {
+  ASSERT(input_.empty() && octets <= body_missing_);
+  body_missing_ -= octets;
+}
+
 bool FrameParser::judge_header(ByteView header) {
   base::ByteReader reader(header);
   FrameError error;

@@ -109,6 +109,12 @@ class FrameParser {
   }
   /// What was fed and not looked at yet: whoever stops early feeds it again later.
   ByteView take_rest() { return std::exchange(input_, {}); }
+  /// When all that was fed is used up in the middle of a body that is handed out in pieces: how
+  /// many octets of it are still to come, and on which channel; else none.
+  std::size_t missing_of_body() const { return error_ ? 0 : body_missing_; }
+  std::uint16_t body_channel() const { return body_.channel; }
+  /// So many of those, at most all, went elsewhere and will not be fed.
+  void pass_over(std::size_t octets);
   /// Once set it stays.
   const std::optional<FrameError>& error() const { return error_; }
 
@@ -130,7 +136,7 @@ class FrameParser {
 
   bool is_in_body_ = false;  ///< a body is handed out in pieces
   Frame body_;
-  std::size_t body_missing_ = 0;
+  std::size_t body_missing_ = 0;  ///< zero outside of such a body
   Bytes body_start_;  ///< its first octets, for errors
 
   std::optional<FrameError> error_;

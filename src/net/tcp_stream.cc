@@ -4,6 +4,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -17,6 +18,10 @@ constexpr std::size_t max_pieces = 64;
 /// Small sends are joined up to this size, so that a piece is worth its place in a write.
 constexpr std::size_t joined_bytes = 16 * 1024;
 constexpr std::chrono::seconds close_patience(5);
+/// Less than this is not worth a read of its own. Behind it there is the beginning of the next
+/// message, and of its body as little as possible, because that is copied.
+constexpr std::size_t least_room = 16 * 1024;
+constexpr std::size_t bytes_behind_room = 4 * 1024;
 /// What TLS may answer on its own to a peer that does not read.
 constexpr std::size_t most_unread_replies = 64 * 1024;
 
@@ -85,17 +90,35 @@ void TcpStream::Impl::on_readable() {
     request_turn_end();
     return deliver(std::exchange(given_back_, {}));
   }
-  auto& buffer = shard_.buffer;
-  ssize_t size = ::recv(socket_.native_handle(), buffer.data(), buffer.size(), 0);
-  has_more_ = size == static_cast<ssize_t>(buffer.size());
-  if (size == 0) return fail("the peer closed the connection");
-  if (size < 0) {
-    if (errno != EAGAIN && errno != EINTR) return fail(std::strerror(errno));
-    return request_turn_end();
-  }
   request_turn_end();
+  const std::uint64_t most = received + shard_.buffer.size();
+  // Bodies that are read to their places come one by one, so several of them make a turn.
+  bool goes_on = true;
+  while (goes_on) {
+    std::span<char> room = tls || !events_ ? std::span<char>() : events_->room();
+    if (room.size() < least_room) room = {};
+    goes_on = read(room) && !room.empty() && received < most && state_ == State::open && reading_;
+  }
+}
+
+/// Reads to `room`, which may be empty, and behind that to the shared buffer. True when there may
+/// be more to read.
+bool TcpStream::Impl::read(std::span<char> room) {
+  auto& buffer = shard_.buffer;
+  const std::array<iovec, 2> vectors{
+      iovec{room.data(), room.size()},
+      iovec{buffer.data(), room.empty() ? buffer.size() : bytes_behind_room}};
+  const ssize_t size = ::readv(socket_.native_handle(), vectors.data(), vectors.size());
+  has_more_ = size == static_cast<ssize_t>(vectors[0].iov_len + vectors[1].iov_len);
+  if (size == 0) fail("the peer closed the connection");
+  if (size < 0 && errno != EAGAIN && errno != EINTR) fail(std::strerror(errno));
+  if (size <= 0) return false;
   received += static_cast<std::uint64_t>(size);
-  deliver({buffer.data(), static_cast<std::size_t>(size)});
+  const std::size_t filled = std::min(room.size(), static_cast<std::size_t>(size));
+  if (filled > 0) events_->on_filled(filled);
+  if (const std::size_t rest = static_cast<std::size_t>(size) - filled)
+    deliver({buffer.data(), rest});
+  return has_more_;
 }
 
 void TcpStream::Impl::deliver(base::ByteView bytes) {

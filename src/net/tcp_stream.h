@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "base/bytes.h"
@@ -24,6 +25,10 @@ class StreamEvents {
   virtual ~StreamEvents() = default;
   /// At most 256 KiB; `bytes` is valid during the call.
   virtual void on_bytes(base::ByteView bytes) = 0;
+  /// Where what comes next may be put instead; asked for before each read of a plain stream.
+  virtual std::span<char> room() { return {}; }
+  /// So many octets are there now. What came behind them follows with on_bytes.
+  virtual void on_filled(std::size_t) {}
   /// The handshake of TLS is over; plaintext follows.
   virtual void on_secured() {}
   /// All that was sent has gone to the operating system, after some of it had to wait.

@@ -42,6 +42,7 @@ class TcpStream::Impl final : public TurnTask, public std::enable_shared_from_th
   void wait_readable();
   void read_next_turn();
   void on_readable();
+  bool read(std::span<char> room);
   void deliver(base::ByteView bytes);
   void decrypt(base::ByteView bytes);
   void encrypt(base::OutputBuffer& output);

@@ -101,6 +101,8 @@ class AmqpClients::Client final : public net::StreamEvents {
     // More may be on the way in this very turn; the end of the turn looks closer.
     if (!connection.wants_input()) stream->set_reading(false);
   }
+  std::span<char> room() override { return connection.room(); }
+  void on_filled(std::size_t octets) override { connection.note_filled(octets); }
   void on_drained() override { owner_.mark_ready(*this); }
   void on_closed(const std::string&) override {
     connection.on_peer_closed(owner_.shard_.now());

@@ -48,6 +48,9 @@ class Channel final : public broker::ChannelEvents {
   void on_frame(const codec::amqp091::Frame& frame);
   /// No frame follows for now: the bytes that the last ones lay in are about to go.
   void on_frames_end();
+  /// Where the next octets of a body belong, if they can be put there.
+  std::span<char> room() const { return assembler_.room(); }
+  void note_filled(std::size_t octets) { assembler_.note_filled(octets); }
   /// Writes the confirms that gathered since the last time.
   void flush();
   /// Goes on with methods that waited for the output to drain.

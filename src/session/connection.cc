@@ -64,6 +64,21 @@ void Connection::feed(base::ByteView bytes, base::Time now) {
   if (state_ != State::header) read_frames(bytes);
 }
 
+std::span<char> Connection::room() const {
+  const std::size_t missing = parser_.missing_of_body();
+  if (missing == 0 || state_ != State::running || is_blocked()) return {};
+  const auto channel = channels_.find(parser_.body_channel());
+  if (channel == channels_.end()) return {};
+  const std::span<char> room = channel->second->room();
+  return room.first(std::min(room.size(), missing));
+}
+
+void Connection::note_filled(std::size_t octets) {
+  info_.recv_oct += octets;
+  parser_.pass_over(octets);
+  channels_.find(parser_.body_channel())->second->note_filled(octets);
+}
+
 void Connection::read_header(base::ByteView& bytes) {
   const std::size_t taken = std::min(protocol_header_size - header_.size(), bytes.size());
   header_.append(bytes.substr(0, taken));

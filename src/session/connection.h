@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,6 +46,11 @@ class Connection {
 
   /// Takes all of `bytes`, whatever `wants_input` says.
   void feed(base::ByteView bytes, base::Time now);
+  /// Where the octets that come next belong, for who reads a large body to its place; else empty.
+  /// To be used at once.
+  std::span<char> room() const;
+  /// So many were put there; what follows them is to be fed.
+  void note_filled(std::size_t octets);
   /// The socket is gone. Closes the channels and deletes the exclusive queues; the connection is
   /// finished when that is answered. Safe to call more than once.
   void on_peer_closed(base::Time now);

@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/random.h"
 #include "session/transcript.h"
 #include "session/wire_text.h"
@@ -73,6 +75,43 @@ TEST_CASE("what a client sends means the same however it is cut") {
     stage.send(base::ByteView(bytes).substr(cut));
     REQUIRE(stage.turn() == expected);
   }
+}
+
+TEST_CASE("a body may be put in its place in any pieces, and what follows it is fed") {
+  const std::string body(3000, 'x');
+  const base::Bytes frames = session::publish_frames("1 \"\" q " + body, 1500) +
+                             session::frame_of("1 basic.get queue=q no_ack");
+  for (std::size_t cut = 1; cut < frames.size(); cut += 7) {
+    auto stage = stage_with_queue();
+    base::ByteView rest = frames;
+    std::size_t filled = 0;
+    for (std::size_t piece = cut; !rest.empty(); piece = 500) {
+      const auto room = stage->connection().room();
+      const base::ByteView taken = rest.substr(0, std::min(room.size(), piece));
+      std::ranges::copy(taken, room.begin());
+      if (!taken.empty()) stage->connection().note_filled(taken.size());
+      filled += taken.size();
+      rest.remove_prefix(taken.size());
+      stage->send(rest.substr(0, piece - taken.size()));
+      rest.remove_prefix(std::min(rest.size(), piece - taken.size()));
+    }
+    const Lines lines = stage->turn();
+    REQUIRE(!lines.empty());
+    CHECK(lines.back() == "1 body of 3000");
+    CHECK(stage->connection().info().recv_oct >= frames.size());
+    if (cut > 100 && cut < 1400) CHECK(filled > 0);
+  }
+}
+
+TEST_CASE("there is no room for a body that nobody takes") {
+  auto stage = stage_with_queue();
+  stage->environment().limits.max_message_size = 1000;
+  say(*stage, "2 channel.open");
+  const base::Bytes frames = session::publish_frames("2 \"\" q " + std::string(3000, 'x'), 4000);
+  stage->send(base::ByteView(frames).substr(0, 2000));
+  CHECK(stage->connection().room().empty());
+  stage->send(base::ByteView(frames).substr(2000));
+  CHECK(stage->turn().front().starts_with("2 channel.close code=406"));
 }
 
 TEST_CASE("content may be cut into any frames") {

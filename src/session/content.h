@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "base/bytes.h"
 #include "broker/message.h"
@@ -38,6 +39,13 @@ class ContentAssembler {
   Verdict begin(const codec::amqp091::Frame& frame);
   /// Takes the next frame while assembling. A frame that does not belong there fails with 505.
   Verdict add(const codec::amqp091::Frame& frame);
+  /// Where the next octets of the body belong, if they can be put there; else empty.
+  std::span<char> room() const { return builder_ ? builder_->room() : std::span<char>(); }
+  /// So many were put there.
+  void note_filled(std::size_t octets) {
+    builder_->note_filled(octets);
+    received_ += octets;
+  }
   /// The publish is whole; `take` it before the next frame.
   bool is_complete() const { return is_complete_; }
   /// The views live until the next `begin`, and while the last frame and the fed bytes live.

@@ -30,6 +30,7 @@ constexpr unsigned is_logged_in = 1;
 constexpr unsigned has_channel = 2;
 constexpr unsigned is_in_pieces = 4;
 constexpr unsigned is_cut_off = 8;
+constexpr unsigned is_put_in_place = 16;
 
 void prepare_checks() {
   static doctest::Context context;
@@ -45,11 +46,17 @@ struct Stage {
                                               return std::string(size, 'r');
                                             }};
   base::Time now{};
+  bool is_putting = false;  ///< bodies go to their place where there is one
   Connection connection{environment, {"127.0.0.1", 40000, "127.0.0.1", 5672, true},
                         catalog::ConnectionId{1}, now};
 
   void feed(ByteView bytes) {
     if (!connection.wants_input()) return;
+    const auto room = is_putting ? connection.room() : std::span<char>();
+    const ByteView body = bytes.substr(0, room.size());
+    std::ranges::copy(body, room.begin());
+    if (!body.empty()) connection.note_filled(body.size());
+    bytes.remove_prefix(body.size());
     connection.feed(bytes, now);
     turn();
   }
@@ -88,6 +95,7 @@ void fuzz_session(ByteView input) {
   input.remove_prefix(1);
   prepare_checks();
   auto stage = std::make_unique<Stage>();
+  stage->is_putting = (flags & is_put_in_place) != 0;
   if (flags & is_logged_in) stage->feed(login());
   if ((flags & (is_logged_in | has_channel)) == (is_logged_in | has_channel)) {
     Bytes open;
