@@ -89,6 +89,7 @@ base::Result<cluster::NodeOptions> Application::node_options() const {
   options.incarnation_floor = {static_cast<std::uint64_t>(std::time(nullptr))};
   options.wait_for_members = std::chrono::milliseconds(configuration.wait_for_members_ms);
   options.memory_budget = configuration.message_memory;
+  options.log.file_bytes = FileDisk::reserve_bytes;
   options.first_user.name = configuration.default_user;
   options.first_user.tags = configuration.default_user_tags;
   TRY_ASSIGN(options.first_user.password_hash,

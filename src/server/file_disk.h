@@ -6,7 +6,6 @@
 #include "net/shard.h"
 #include "net/worker.h"
 #include "storage/disk.h"
-#include "storage/log.h"
 
 namespace warren::server {
 
@@ -44,8 +43,9 @@ class FileDisk final : public storage::Disk {
   void keep_reserve();
   /// The log needed its reserve, or there is no room for one.
   bool is_short() const;
-  /// The room of a file of the log, and so of the reserve.
-  static constexpr std::uint64_t reserve_bytes = storage::Log::Options{}.file_bytes;
+  /// The room of a file of the log, and so of the reserve. A start reads whole files, two at a
+  /// time, beside the messages that they hold.
+  static constexpr std::uint64_t reserve_bytes = 32u << 20;
 
   /// Starts what was requested since the last call; to be called at the end of each turn.
   void flush();
