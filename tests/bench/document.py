@@ -107,6 +107,20 @@ def stub_table(results):
     return "\n".join(lines)
 
 
+def floor_of_latency(results):
+    lines = ["| at 1,000 a second | p50 | p99 | p99.9 |", "|---|---|---|---|"]
+    titles = {"relay-latency": "the relay, 16 B, end to end",
+              "disk-latency": "a write of 256 octets and its fdatasync, without any broker"}
+    for row, title in titles.items():
+        if row not in results:
+            continue
+        target = ROWS[row][1][0]
+        times = " | ".join(number(median(results, row, target, p), "ms")
+                           for p in ("p50", "p99", "p99.9"))
+        lines.append(f"| {title} | {times} |")
+    return "\n".join(lines)
+
+
 def machine():
     model = "unknown"
     for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
@@ -169,7 +183,8 @@ Written by `make bench` (`tests/bench/run.py`); do not edit. What is written by 
 Both brokers are started afresh for each run and take turns, so that what disturbs one disturbs the
 other. Where RabbitMQ has several kinds of queues the ratio is to the best
 of them. CPU is user and system time of the server processes for each message delivered (confirmed
-where there is no consumer), or each request.
+where there is no consumer), or each request. Where RabbitMQ has no figure it was not asked: it
+would need hours.
 
 {disturbance(results)}
 
@@ -181,6 +196,11 @@ The sink agrees to everything, reads publishes and drops them. The relay reads, 
 writes each publish as a delivery, and does nothing else.
 
 {stub_table(results)}
+
+And in time: what a message must take that is passed on, and what a confirm must take that is on
+disk.
+
+{floor_of_latency(results)}
 
 ## Commands
 

@@ -5,11 +5,15 @@ them stand in the report, with their goals."""
 
 import dataclasses
 import json
+import os
+import pathlib
 import subprocess
 import threading
 import time
 
-from brokers import WARREN_BIN, BenchError, Broker, answers_amqp, resident_mib, wait_until
+from brokers import ROOT, WARREN_BIN, BenchError, Broker, answers_amqp, resident_mib, wait_until
+
+BUILD = ROOT / "build/bench"
 
 # How RabbitMQ's kinds of queues are asked for. Warren has one.
 KINDS = {
@@ -200,7 +204,44 @@ def failover(run):
             "unconfirmed": result["unconfirmed"]}
 
 
-def stub(mode, size):
+def cpu_seconds(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def many(run):
+    """100,000 queues and 1,000,000 bindings on disk, 10,000 connections; idle, and a restart."""
+    queues, bindings, connections = (10000, 100000, 1000) if run.quick \
+        else (100000, 1000000, 10000)
+    with run.broker() as broker:
+        declared = run.perf("churn", "queue", "--durable", "--create-only", "--count", queues,
+                            "--pipeline", 100, broker=broker)
+        broker.stop()
+        restart_queues = broker.start()
+        bound = run.perf("churn", "binding", "--durable", "--create-only", "--count", bindings,
+                         "--pipeline", 100, "--exchange-type", "topic", broker=broker)
+        full = resident_mib(broker.pid(0))
+        # What compacts the catalog after that is not what being idle costs.
+        time.sleep(2)
+        before = cpu_seconds(broker.pid(0))
+        time.sleep(5)
+        idle_cpu = cpu_seconds(broker.pid(0)) - before
+        broker.stop()
+        restart = broker.start()
+        restarted = resident_mib(broker.pid(0))
+        opened = run.perf("idle", "--connections", connections, "--channels", 1, "--time", 5,
+                          broker=broker)
+    return {"declare": declared["created_per_second"],
+            "queue memory": declared["rss_octets_each"] / 1024, "restart queues": restart_queues,
+            "bind": bound["created_per_second"], "binding memory": bound["rss_octets_each"],
+            "memory": full, "idle cpu": idle_cpu / 5 * 100, "restart": restart,
+            "memory after restart": restarted, "opened": opened["opened_per_second"],
+            "connection memory": opened["rss_octets_each"] / 1024,
+            "connections idle cpu":
+                sum(s["cpu_seconds"] for s in opened["servers"]) / 5 * 100} | cpu(declared)
+
+
+def stub(mode, size, rate=None):
     """The generator against its own sink or relay."""
     def row(run):
         with subprocess.Popen([WARREN_BIN / "warren-perf", mode, "--quiet"],
@@ -209,14 +250,42 @@ def stub(mode, size):
                 address = server.stdout.readline().split()[-1]
                 wait_until(lambda: answers_amqp(int(address.rsplit(":", 1)[1])), 10, mode)
                 consumers = ["--consumers", 0] if mode == "sink" else ["--auto-ack"]
-                result = run.perf("load", *consumers, "--size", size, *run.seconds(),
+                pace = ["--rate", rate] if rate else []
+                result = run.perf("load", *consumers, "--size", size, *pace, *run.seconds(),
                                   f"--server-pid={server.pid}", "--uri", f"amqp://{address}")
             finally:
                 server.terminate()
+        if rate:
+            return latencies(result, "end_to_end_latency_ms") | cpu(result)
         key = "published_per_second" if mode == "sink" else "delivered_per_second"
         return {"rate": result[key],
                 "generator": result["generator_cpu_seconds"]} | cpu(result)
     return row
+
+
+def disk(run):
+    """What one small write and fdatasync take, 1,000 times a second, in a file with its room."""
+    octets, count = 256, 3000 if run.quick else 8000
+    path = BUILD / "fdatasync"
+    times = []
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+    try:
+        os.posix_fallocate(file, 0, octets * count)
+        os.fsync(file)
+        due = time.monotonic()
+        for i in range(count):
+            due += 0.001
+            time.sleep(max(0, due - time.monotonic()))
+            began = time.perf_counter()
+            os.pwrite(file, b"x" * octets, i * octets)
+            os.fdatasync(file)
+            times.append((time.perf_counter() - began) * 1000)
+    finally:
+        os.close(file)
+        path.unlink()
+    times.sort()
+    return {"p50": times[count // 2], "p99": times[count * 99 // 100],
+            "p99.9": times[count * 999 // 1000]}
 
 
 ALL_KINDS = ["warren", "rabbitmq", "rabbitmq-v2", "rabbitmq-quorum"]
@@ -229,6 +298,8 @@ ROWS = {
     "relay-12": (stub("relay", 12), ["relay"]),
     "relay-1k": (stub("relay", 1024), ["relay"]),
     "relay-64k": (stub("relay", 65536), ["relay"]),
+    "relay-latency": (stub("relay", 16, 1000), ["relay"]),
+    "disk-latency": (disk, ["disk"]),
     "transient-12": (transient(12), BOTH),
     "transient-1k": (transient(1024), BOTH),
     "transient-64k": (transient(65536), BOTH),
@@ -241,15 +312,17 @@ ROWS = {
     "bindings": (bindings, BOTH),
     "backlog": (backlog, BOTH),
     "many-queues": (many_queues, BOTH),
+    "many": (many, ["warren"]),
     "start": (start, BOTH),
     "idle": (idle, BOTH),
     "cluster": (cluster, ["warren", "rabbitmq", "rabbitmq-quorum"]),
     "failover": (failover, ["warren", "rabbitmq", "rabbitmq-quorum"]),
 }
 # What these are about is less of it in a quick run.
-REDUCED_WHEN_QUICK = {"bindings", "backlog", "many-queues", "idle"}
-# RabbitMQ takes minutes for these; once is enough.
-SLOW = {("bindings", "rabbitmq"), ("many-queues", "rabbitmq"), ("backlog", "rabbitmq")}
+REDUCED_WHEN_QUICK = {"bindings", "backlog", "many-queues", "many", "idle"}
+# These take minutes; once is enough.
+SLOW = {("bindings", "rabbitmq"), ("many-queues", "rabbitmq"), ("backlog", "rabbitmq"),
+        ("many", "warren")}
 
 
 @dataclasses.dataclass
@@ -290,6 +363,16 @@ LINES = [
     Line("bindings", "bindings", "binding", "/s", 20e3),
     Line("bindings", "delete seconds", "deleting an exchange with 100,000 bindings", "s", 1,
          False),
+    Line("many", "declare", "100,000 durable queues: declare", "/s", 20e3),
+    Line("many", "queue memory", "the same: memory of each", "KiB", 4, False),
+    Line("many", "restart queues", "the same: restart to AMQP answering", "s", None, False),
+    Line("many", "bind", "1,000,000 durable bindings besides", "/s", 20e3),
+    Line("many", "binding memory", "the same: memory of each", "octets", None, False),
+    Line("many", "restart", "the same: restart to AMQP answering", "s", None, False),
+    Line("many", "idle cpu", "the same: CPU while idle", "% of a core", None, False),
+    Line("many", "connection memory", "10,000 connections with a channel besides: memory of each",
+         "KiB", 4, False),
+    Line("many", "connections idle cpu", "the same: CPU while idle", "% of a core", None, False),
     Line("start", "start", "start to AMQP answering", "ms", 50, False),
     Line("start", "memory", "idle memory", "MiB", 20, False),
     Line("idle", "memory", "an idle connection with a channel", "KiB", 4, False),
