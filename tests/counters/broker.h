@@ -7,6 +7,7 @@
 #include "broker/permission.h"
 #include "broker/router.h"
 #include "cluster/node.h"
+#include "counters/conversation.h"
 #include "session/connection.h"
 #include "storage/memory_disk.h"
 
@@ -16,21 +17,14 @@ namespace warren::counters {
 /// producer and one consumer of one queue; a turn is like one of the server's.
 class Broker final : public base::Clock, public storage::DiskEvents {
  public:
-  struct Load {
-    bool is_persistent = false;  ///< a durable queue, persistent messages, confirms
-    bool is_acked = false;       ///< the consumer acknowledges each turn with one ack
-    std::size_t body_bytes = 12;
-    int messages = 1000;  ///< in each turn
-  };
-
   explicit Broker(const Load& load);
   ~Broker() override;
 
   /// The producer publishes, and everything happens that follows from it.
   void run_turn();
 
-  std::uint64_t delivered() const { return delivered_; }
-  std::uint64_t confirmed() const { return confirmed_; }
+  std::uint64_t delivered() const { return ear_.delivered(); }
+  std::uint64_t confirmed() const { return ear_.confirmed(); }
   const storage::MemoryDisk& disk() const { return disk_; }
   /// The length of all files together.
   std::uint64_t disk_bytes() const;
@@ -49,7 +43,6 @@ class Broker final : public base::Clock, public storage::DiskEvents {
   void say(Client& client, base::ByteView bytes);
   /// Turns until nothing is left to do.
   void settle();
-  void read(Client& client, base::ByteView bytes);
 
   Load load_;
   base::Time now_{std::chrono::hours(1)};
@@ -61,9 +54,7 @@ class Broker final : public base::Clock, public storage::DiskEvents {
   std::unique_ptr<Client> producer_;
   std::unique_ptr<Client> consumer_;
   base::Bytes publishes_;
-  base::Bytes ack_;
-  std::uint64_t delivered_ = 0;
-  std::uint64_t confirmed_ = 0;
+  Ear ear_;
 };
 
 }  // namespace warren::counters
