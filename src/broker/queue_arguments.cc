@@ -150,6 +150,7 @@ struct Argument {
 
 /// In the order in which faults are reported. x-dead-letter-exchange has a check of its own.
 constexpr Argument known_arguments[] = {
+    {"x-queue-type", check_queue_type, all_types},
     {"x-expires", check_positive, classic | quorum},
     {"x-message-ttl", check_milliseconds, classic | quorum},
     {"x-dead-letter-exchange", accept, classic | quorum},
@@ -164,7 +165,6 @@ constexpr Argument known_arguments[] = {
     {"x-queue-mode", check_queue_mode, classic},
     {"x-queue-version", check_queue_version, classic},
     {"x-single-active-consumer", check_flag, classic | quorum},
-    {"x-queue-type", check_queue_type, all_types},
     {"x-quorum-initial-group-size", check_positive, quorum},
     {"x-max-age", check_max_age, stream},
     {"x-stream-max-segment-size-bytes", check_not_negative, stream},
