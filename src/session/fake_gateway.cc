@@ -50,9 +50,11 @@ void FakeGateway::deliver() {
     std::vector<Queue::Outgoing> out;
     queue.deliver(every_index, 1000, out);
     for (const Queue::Outgoing& outgoing : out)
-      tell(outgoing.channel, [queue_id = id, outgoing](ChannelEvents& events) {
-        events.on_delivery(outgoing.consumer_tag, {queue_id, only_lease, outgoing.index,
-                                                   outgoing.redelivered, outgoing.message});
+      // The consumer may have ended when its channel hears of it.
+      tell(outgoing.channel, [queue_id = id, outgoing, tag = std::string(outgoing.consumer_tag)](
+                                 ChannelEvents& events) {
+        events.on_delivery(tag, {queue_id, only_lease, outgoing.index, outgoing.redelivered,
+                                 outgoing.message});
       });
   }
 }

@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/field_value.h"
+#include "base/utf8.h"
 #include "codec/amqp091_frame.h"
 #include "codec/amqp091_method.h"
 #include "codec/amqp091_properties.h"
@@ -68,8 +69,12 @@ void fuzz_frame(ByteView input) {
 
 void fuzz_method(ByteView input) {
   auto method = decode_method(input);
-  if (peek_method(input) == BasicPublish::ids)
-    ASSERT(decode_publish(input).has_value() == method.has_value());
+  if (peek_method(input) == BasicPublish::ids) {
+    // It leaves the texts to its caller.
+    const auto publish = decode_publish(input);
+    ASSERT(method.has_value() == (publish && base::is_utf8(publish->exchange) &&
+                                  base::is_utf8(publish->routing_key)));
+  }
   if (!method) return;
   ASSERT(ids(*method).class_id == class_id(*method));
   Bytes once, twice;
