@@ -53,6 +53,27 @@ TEST_CASE_FIXTURE(Fixture, "a request that comes in pieces is answered once") {
   CHECK_FALSE(connection.done());
 }
 
+TEST_CASE_FIXTURE(Fixture, "a body in chunks may be cut anywhere") {
+  const std::string head = "PUT /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (const char* chunks : {"0\r\n\r\n", "3\r\nabc\r\n0\r\n\r\n",
+                             "1;x=y\r\na\r\n2\r\nbc\r\n0\r\nA: b\r\n\r\n"}) {
+    const std::string whole = head + chunks;
+    for (std::size_t step = 1; step < 8; ++step)
+      for (std::size_t cut = head.size(); cut < whole.size(); ++cut) {
+        CAPTURE(chunks);
+        CAPTURE(step);
+        CAPTURE(cut);
+        requests.clear();
+        HttpConnection connection = make();
+        connection.feed(whole.substr(0, cut), now);
+        for (std::size_t at = cut; at < whole.size(); at += step)
+          connection.feed(whole.substr(at, step), now);
+        REQUIRE(requests.size() == 1);
+        CHECK(requests[0].body == (chunks[0] == '0' ? "" : "abc"));
+      }
+  }
+}
+
 TEST_CASE_FIXTURE(Fixture, "pipelined requests are answered in order, one at a time") {
   HttpConnection connection = make();
   connection.feed("GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\n", now);
