@@ -3,9 +3,8 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
-#include "cluster/node.h"
+#include "cluster/test_node.h"
 #include "codec/amqp091_properties.h"
-#include "storage/memory_disk.h"
 
 using namespace warren;
 using namespace warren::cluster;
@@ -13,50 +12,15 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// One node over a disk in memory, its only client, and the other members of its cluster, which are
-/// names only. Syncs end when the test says so.
-struct Setting final : base::Clock, broker::ChannelEvents {
-  explicit Setting(NodeOptions options = {}) {
-    options.name = "rabbit@test";
-    options.first_user.name = "guest";
-    auto started = Node::start(options, disk, base::Random(1), *this);
-    REQUIRE(started.has_value());
-    node = std::move(*started);
-    disk.set_events(&disk_done);
-    turn();
-    REQUIRE(node->phase() == NodePhase::running);
-    channel = node->open_channel(*this);
-  }
+struct Setting final : TestNode {
+  using TestNode::TestNode;
 
-  base::Time now() const override { return time; }
   base::WallTime wall_time() const override {
     return base::WallTime(std::chrono::seconds(1'700'000'000));
   }
-  void turn() {
-    if (node->deadline() <= time) node->tick();
-    for (int i = 0; i < 30; ++i) {
-      node->end_turn();
-      if (!disk_stands) disk.run_all();
-    }
-  }
   void pass(base::Duration duration) {
-    time += duration;
+    TestNode::pass(duration);
     turn();
-  }
-  broker::RequestId next_request() { return {++requests}; }
-  void change(const catalog::Command& command) {
-    node->change(channel, next_request(), command);
-    turn();
-  }
-  catalog::QueueId declare(const std::string& name, base::FieldTable arguments = {},
-                           const std::string& leader = "rabbit@test") {
-    catalog::DeclareQueue command;
-    command.queue.name = {"/", name};
-    command.queue.durable = true;
-    command.queue.leader = leader;
-    command.queue.arguments = std::move(arguments);
-    change(command);
-    return node->catalog().find_queue(command.queue.name)->id;
   }
   /// To the queue `to` by name.
   static base::FieldTable dying_to(const std::string& to) {
@@ -100,25 +64,7 @@ struct Setting final : base::Clock, broker::ChannelEvents {
     if (delivery) got = *delivery;
   }
 
-  struct DiskDone final : storage::DiskEvents {
-    explicit DiskDone(Setting& to) : to(to) {}
-    void on_disk_done(storage::DiskToken token, base::Result<> result) override {
-      to.node->on_disk_done(token, std::move(result));
-    }
-    void on_disk_read(storage::DiskToken token, base::Result<base::Bytes> result) override {
-      ++to.reads;
-      to.node->on_disk_read(token, std::move(result));
-    }
-    Setting& to;
-  };
-
-  base::Time time{1h};
-  storage::MemoryDisk disk;
-  DiskDone disk_done{*this};
-  std::unique_ptr<Node> node;
-  broker::ChannelId channel;
-  std::uint64_t requests = 0, published = 0, reads = 0;
-  bool disk_stands = false;
+  std::uint64_t published = 0;
   std::optional<broker::Delivery> got;
 };
 

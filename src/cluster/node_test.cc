@@ -4,7 +4,7 @@
 
 #include "base/log.h"
 #include "cluster/link_message.h"
-#include "storage/memory_disk.h"
+#include "cluster/test_node.h"
 
 using namespace warren;
 using namespace warren::cluster;
@@ -14,57 +14,7 @@ namespace {
 
 /// A node without peers, over a disk in memory. Nothing runs unless a test says so: like the
 /// server, it wakes the node when something comes in or a deadline is reached.
-struct SingleNode final : base::Clock, broker::ChannelEvents {
-  SingleNode() {
-    NodeOptions options;
-    options.name = "rabbit@test";
-    options.first_user.name = "guest";
-    auto started = Node::start(options, disk, base::Random(1), *this);
-    REQUIRE(started.has_value());
-    node = std::move(*started);
-    disk.set_events(&disk_done);
-    turn();
-    REQUIRE(node->phase() == NodePhase::running);
-    channel = node->open_channel(*this);
-  }
-
-  base::Time now() const override { return time; }
-  base::WallTime wall_time() const override {
-    return base::WallTime(std::chrono::floor<std::chrono::milliseconds>(
-        std::chrono::years(50) + now().time_since_epoch()));
-  }
-  void turn() {
-    if (node->deadline() <= time) node->tick();
-    for (int i = 0; i < 10; ++i) {
-      node->end_turn();
-      disk.run_all();
-    }
-  }
-  /// Time passes; the node is woken for its deadlines only.
-  void pass(base::Duration duration) {
-    base::Time end = time + duration;
-    while (node->deadline() < end) {
-      time = std::max(time, node->deadline());
-      turn();
-    }
-    time = end;
-  }
-  void change(const catalog::Command& command) {
-    node->change(channel, next_request(), command);
-    turn();
-  }
-  catalog::QueueId declare(const std::string& name, const catalog::NodeName& leader = "") {
-    catalog::DeclareQueue command;
-    command.queue.name = {"/", name};
-    command.queue.durable = true;
-    command.queue.leader = leader.empty() ? node->node_name() : leader;
-    change(command);
-    const catalog::Queue* queue = node->catalog().find_queue(command.queue.name);
-    REQUIRE(queue);
-    return queue->id;
-  }
-  broker::RequestId next_request() { return {++requests}; }
-
+struct SingleNode final : TestNode {
   void on_confirmed(std::span<const broker::PublishSeq>) override {
     if (closes_when_confirmed) node->close_channel(channel);
   }
@@ -79,20 +29,6 @@ struct SingleNode final : base::Clock, broker::ChannelEvents {
     ++answers;
   }
 
-  struct DiskDone final : storage::DiskEvents {
-    explicit DiskDone(SingleNode& to) : to(to) {}
-    void on_disk_done(storage::DiskToken token, base::Result<> result) override {
-      to.node->on_disk_done(token, std::move(result));
-    }
-    SingleNode& to;
-  };
-
-  base::Time time{1h};
-  storage::MemoryDisk disk;
-  DiskDone disk_done{*this};
-  std::unique_ptr<Node> node;
-  broker::ChannelId channel;
-  std::uint64_t requests = 0;
   int answers = 0;
   int rejections = 0;
   bool closes_when_confirmed = false;
@@ -194,7 +130,7 @@ TEST_CASE("a channel that closes on hearing of its confirms hears nothing more")
   SingleNode single;
   single.change(catalog::AddNode{"rabbit@away", catalog::NodeKind::ram, "uuid"});
   single.change(catalog::NodeUp{"rabbit@away", {1}});
-  catalog::QueueId queue = single.declare("q", "rabbit@away");
+  catalog::QueueId queue = single.declare("q", {}, "rabbit@away");
   single.change(catalog::NodesDown{{{"rabbit@away", {1}}}});
   single.closes_when_confirmed = true;
   auto message = broker::Message::make({"", "q", "", "body", true, 0});

@@ -32,6 +32,14 @@ void put(LedQueue& queue, std::uint64_t seq, const std::string& body,
   queue.advance();
 }
 
+/// The message that is left goes at that time from now, and not before.
+void check_end_in(LedQueue& queue, std::chrono::milliseconds time) {
+  queue.pass(time - 1ms);
+  CHECK(queue.ready() == 1);
+  queue.pass(2ms);
+  CHECK(queue.ready() == 0);
+}
+
 }  // namespace
 
 TEST_CASE("messages go when the queue's TTL is over, each at its time") {
@@ -43,8 +51,7 @@ TEST_CASE("messages go when the queue's TTL is over, each at its time") {
   CHECK(queue.ready() == 2);
   queue.pass(2ms);
   CHECK(queue.ready() == 1);
-  queue.pass(400ms);
-  CHECK(queue.ready() == 0);
+  check_end_in(queue, 399ms);
   CHECK(queue.confirmed() == Numbers{1, 2});
 }
 
@@ -61,9 +68,7 @@ TEST_CASE("the shorter of the queue's time and the message's own counts") {
   put(queue, 1, "own", 200);
   put(queue, 2, "queue's", 60'000);
   queue.pass(201ms);
-  CHECK(queue.ready() == 1);
-  queue.pass(800ms);
-  CHECK(queue.ready() == 0);
+  check_end_in(queue, 799ms);
 }
 
 TEST_CASE("what expired behind one that did not stays, and is not delivered") {
@@ -117,9 +122,7 @@ TEST_CASE("a message that was given back is as old as ever") {
   queue.pass(900ms);
   queue.ask(SettleTo{broker::Outcome::requeued, {MessageIndex{2}}});
   queue.advance();
-  CHECK(queue.ready() == 1);
-  queue.pass(101ms);
-  CHECK(queue.ready() == 0);
+  check_end_in(queue, 100ms);
 }
 
 TEST_CASE("a TTL by policy counts for what comes after it") {
@@ -141,9 +144,7 @@ TEST_CASE("the age survives its leader") {
   queue.pass(600ms);
   queue.lead();
   queue.advance();
-  CHECK(queue.ready() == 1);
-  queue.pass(401ms);
-  CHECK(queue.ready() == 0);
+  check_end_in(queue, 400ms);
 }
 
 TEST_CASE("a clock that is set back lets messages stay, and one that is set forward ends them") {

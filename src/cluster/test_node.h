@@ -1,0 +1,90 @@
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "cluster/node.h"
+#include "storage/memory_disk.h"
+
+namespace warren::cluster {
+
+/// For tests: one node over a disk in memory, and its only client, which hears nothing. Other
+/// members are names only.
+struct TestNode : base::Clock, broker::ChannelEvents {
+  explicit TestNode(NodeOptions options = {}) {
+    options.name = "rabbit@test";
+    options.first_user.name = "guest";
+    auto started = Node::start(options, disk, base::Random(1), *this);
+    REQUIRE(started.has_value());
+    node = std::move(*started);
+    disk.set_events(&disk_done);
+    turn();
+    REQUIRE(node->phase() == NodePhase::running);
+    channel = node->open_channel(*this);
+  }
+
+  base::Time now() const override { return time; }
+  base::WallTime wall_time() const override {
+    return base::WallTime(std::chrono::floor<std::chrono::milliseconds>(
+        std::chrono::years(50) + now().time_since_epoch()));
+  }
+  void turn() {
+    if (node->deadline() <= time) node->tick();
+    for (int i = 0; i < 30; ++i) {
+      node->end_turn();
+      if (!disk_stands) disk.run_all();
+    }
+  }
+  /// Time passes; the node is woken for its deadlines only.
+  void pass(base::Duration duration) {
+    const base::Time end = time + duration;
+    while (node->deadline() < end) {
+      time = std::max(time, node->deadline());
+      turn();
+    }
+    time = end;
+  }
+  broker::RequestId next_request() { return {++requests}; }
+  void change(const catalog::Command& command) {
+    node->change(channel, next_request(), command);
+    turn();
+  }
+  catalog::QueueId declare(const std::string& name, base::FieldTable arguments = {},
+                           const catalog::NodeName& leader = "rabbit@test") {
+    catalog::DeclareQueue command;
+    command.queue.name = {"/", name};
+    command.queue.durable = true;
+    command.queue.leader = leader;
+    command.queue.arguments = std::move(arguments);
+    change(command);
+    const catalog::Queue* queue = node->catalog().find_queue(command.queue.name);
+    REQUIRE(queue);
+    return queue->id;
+  }
+
+  struct DiskDone final : storage::DiskEvents {
+    explicit DiskDone(TestNode& to) : to(to) {}
+    void on_disk_done(storage::DiskToken token, base::Result<> result) override {
+      to.node->on_disk_done(token, std::move(result));
+    }
+    void on_disk_read(storage::DiskToken token, base::Result<base::Bytes> result) override {
+      ++to.reads;
+      to.node->on_disk_read(token, std::move(result));
+    }
+    TestNode& to;
+  };
+
+  base::Time time{std::chrono::hours(1)};
+  storage::MemoryDisk disk;
+  DiskDone disk_done{*this};
+  std::unique_ptr<Node> node;
+  broker::ChannelId channel;
+  std::uint64_t requests = 0, reads = 0;
+  bool disk_stands = false;  ///< syncs and reads are not answered
+};
+
+}  // namespace warren::cluster
