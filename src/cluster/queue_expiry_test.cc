@@ -196,6 +196,33 @@ TEST_CASE("a queue that nobody uses goes, one that is used stays") {
   CHECK(queue.proposed.size() == 1);
 }
 
+TEST_CASE("an end that could not be agreed on is proposed again, and not at once") {
+  for (bool auto_delete : {true, false}) {
+    CAPTURE(auto_delete);
+    LedQueue queue(auto_delete ? base::FieldTable{}
+                               : base::FieldTable{{"x-expires", std::int32_t{1000}}},
+                   auto_delete);
+    queue.consume(1);
+    queue.advance();
+    queue.ask(UnsubscribeFrom{RequestId{2}, "c"});
+    queue.advance();
+    if (!auto_delete) queue.pass(1001ms);
+    REQUIRE(queue.proposed.size() == 1);
+    queue.pass(10s);
+    CHECK(queue.proposed.size() == 1);
+    queue.refuse_proposal();
+    queue.pass(999ms);
+    CHECK(queue.proposed.size() == 1);
+    queue.pass(1ms);
+    REQUIRE(queue.proposed.size() == 2);
+    CHECK(std::get<catalog::DeleteQueue>(queue.proposed[1]).queue == queue.id);
+    queue.refuse_proposal();
+    queue.consume(1);
+    queue.pass(10s);
+    CHECK(queue.proposed.size() == 2);
+  }
+}
+
 TEST_CASE("an expiry by policy begins when it is set") {
   LedQueue queue;
   queue.pass(10s);

@@ -17,6 +17,7 @@ constexpr std::size_t max_backlog = 8 << 20;
 /// A follower this close to the commit mark may be waited for.
 constexpr std::uint64_t near_entries = 5'000;
 constexpr std::size_t deliver_at_once = 10'000;
+constexpr base::Duration deletion_retry = std::chrono::seconds(1);
 
 std::size_t bytes_of(const QueueEntry& entry) {
   if (const auto* enqueued = std::get_if<Enqueued>(&entry.what))
@@ -212,7 +213,8 @@ void QueueLeader::handle(const ToQueue& to, const DeleteFrom& remove) {
 
 void QueueLeader::handle(const ToQueue& to, const Detach&) { detach(to.channel); }
 
-/// Whether the queue is about to go. If that fails, whoever waits for it finds out in time.
+/// Whether the queue is about to go. If that fails, it is tried again, and whoever waits for it
+/// finds out in time.
 bool QueueLeader::delete_if_unused() {
   const catalog::Queue* queue = record();
   if (!queue || !queue->auto_delete || !replica_.queue().had_consumers() ||
@@ -221,6 +223,21 @@ bool QueueLeader::delete_if_unused() {
   if (!deleting_ || deleting_->is_answered)
     deleting_ = propose(catalog::DeleteQueue{replica_.id()});
   return true;
+}
+
+/// Not while the last proposal is under way, nor for a moment after it has failed: an answer for a
+/// queue that is still there is a failure, such as that the cluster has no majority.
+bool QueueLeader::may_propose_end() {
+  if (!deleting_) return true;
+  if (!deleting_->is_answered) return false;
+  const base::Time next = deleting_->answered_at + deletion_retry;
+  if (context_.clock().now() >= next) return true;
+  context_.wake_at(replica_.id(), next);
+  return false;
+}
+
+void QueueLeader::retry_deletion() {
+  if (may_propose_end() && !delete_if_unused()) deleting_.reset();
 }
 
 void QueueLeader::on_link_down(const NodeName& node) {
@@ -277,6 +294,7 @@ std::shared_ptr<QueueLeader::Proposal> QueueLeader::propose(const catalog::Comma
   auto proposal = std::make_shared<Proposal>();
   context_.propose(command, [&context = context_, id = replica_.id(), proposal](auto) {
     proposal->is_answered = true;
+    proposal->answered_at = context.clock().now();
     context.wake(id);
   });
   return proposal;
@@ -540,6 +558,7 @@ void QueueLeader::advance() {
   wake_for_expiry();
   bury();
   if (settings_.expires_ms) delete_if_unused_for_long();
+  if (deleting_) retry_deletion();
   ship();
   discard();
 }

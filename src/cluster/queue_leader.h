@@ -53,6 +53,7 @@ class QueueLeader {
   /// Whether a proposal has been answered; it outlives the leader that made it.
   struct Proposal {
     bool is_answered = false;
+    base::Time answered_at{};
   };
   struct Follower {
     std::uint64_t placement_version = 0;
@@ -124,6 +125,8 @@ class QueueLeader {
   void reply(const ToQueue& to, RequestId request, base::Result<broker::Reply> result);
   void tell(ChannelId channel, Lease lease, QueueEvent event);
   bool delete_if_unused();
+  bool may_propose_end();
+  void retry_deletion();
 
   const catalog::Queue* record() const;
   bool is_in_sync(const NodeName& node) const;

@@ -166,9 +166,10 @@ void QueueLeader::delete_if_unused_for_long() {
   base::Time now = context_.clock().now();
   bool was_consumed = std::exchange(is_consumed_, replica_.queue().counts().consumers > 0);
   if (is_consumed_ || was_consumed) used_ = now;
-  if (is_consumed_ || (deleting_ && !deleting_->is_answered)) return;
+  if (is_consumed_) return;
   base::Time end = used_ + in_future(*settings_.expires_ms);
   if (now < end) return context_.wake_at(replica_.id(), end);
+  if (!may_propose_end()) return;
   deleting_ = propose(catalog::DeleteQueue{replica_.id()});
 }
 

@@ -26,11 +26,12 @@ struct LedQueue final : QueueContext {
     std::chrono::milliseconds passed{};
   };
 
-  explicit LedQueue(base::FieldTable arguments = {}) {
+  explicit LedQueue(base::FieldTable arguments = {}, bool auto_delete = false) {
     catalog::Queue queue;
     queue.name = {"/", "q"};
     queue.leader = "n@h";
     queue.arguments = std::move(arguments);
+    queue.auto_delete = auto_delete;
     id = fixture.apply(catalog::DeclareQueue{queue}).queue;
     replica = std::make_unique<Replica>(id, false, log, segments);
     lead();
@@ -131,7 +132,15 @@ struct LedQueue final : QueueContext {
   void wake_at(QueueId, base::Time at) override { alarm = std::min(alarm, at); }
   broker::Router& router() override { std::abort(); }
   Channels& channels() override { std::abort(); }
-  void propose(const catalog::Command& command, Done) override { proposed.push_back(command); }
+  void propose(const catalog::Command& command, Done done) override {
+    proposed.push_back(command);
+    proposers.push_back(std::move(done));
+  }
+  /// Tells whoever proposed last that it was in vain.
+  void refuse_proposal() {
+    proposers.back()(base::fail(base::ErrorCode::unavailable, "no majority"));
+    advance();
+  }
 
   Times times;
   base::Time alarm = base::never;
@@ -148,6 +157,7 @@ struct LedQueue final : QueueContext {
   bool is_first = true;
   std::vector<QueueEvent> sent;
   std::vector<catalog::Command> proposed;
+  std::vector<Done> proposers;
 };
 
 }  // namespace warren::cluster
