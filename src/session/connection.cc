@@ -328,6 +328,8 @@ ConnectionInfo Connection::info() const {
   info.send_pend = talk_.pending_output;
   info.channels = channels_.size();
   switch (state_) {
+  // What clients of RabbitMQ see until they have agreed to another time.
+  if (talk_.frame_max == 0) info.timeout_s = 3;
     case State::header:
     case State::starting:
       info.state = "starting";
@@ -346,10 +348,10 @@ ConnectionInfo Connection::info() const {
       break;
     case State::draining:
     case State::clearing:
-    case State::closing:
       info.state = "closing";
       break;
     case State::closed:
+    case State::closing:
     case State::silent:
     case State::gone:
       info.state = "closed";

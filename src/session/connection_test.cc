@@ -61,6 +61,23 @@ base::Bytes busy_client() {
 
 }  // namespace
 
+TEST_CASE("a connection that the server has closed is listed as closed") {
+  Stage stage;
+  stage.arrive("a");
+  stage.send(base::ByteView("AMQP\0\0\x09\x01", 8));
+  CHECK(stage.connection().info().state == "starting");
+  say(stage, "0 connection.start-ok client_properties={capabilities:F:{"
+             "authentication_failure_close:t:true}} mechanism=PLAIN response=\"\\0guest\\0wrong\" "
+             "locale=en_US");
+  CHECK(stage.connection().info().state == "closed");
+  CHECK(stage.connection().info().timeout_s == 3);
+
+  stage.connect("b");
+  CHECK(stage.connection().info().timeout_s == 60);
+  say(stage, "1 basic.qos count=1");
+  CHECK(stage.connection().info().state == "closed");
+}
+
 TEST_CASE("what a client sends means the same however it is cut") {
   const base::Bytes bytes = busy_client();
   Stage whole;
