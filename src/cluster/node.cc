@@ -39,6 +39,7 @@ void Node::Impl::on_replaced() {
   if (host_->is_active()) host_->activate();
   channels_->refresh_all();
   histories_->forget_missing();
+  if (replacement_observer_) replacement_observer_();
 }
 
 void Node::Impl::update_members() {
@@ -216,6 +217,9 @@ void Node::set_bulletin_observer(BulletinObserver observer) {
 }
 void Node::set_change_observer(std::function<void(const catalog::Change&)> observer) {
   impl_->observer_ = std::move(observer);
+}
+void Node::set_replacement_observer(std::function<void()> observer) {
+  impl_->replacement_observer_ = std::move(observer);
 }
 
 std::vector<QueueStatus> Node::led_queues() const {

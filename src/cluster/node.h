@@ -165,6 +165,9 @@ class Node final : public broker::Gateway {
   void set_disk_short(bool is_short);
   /// Called with each change of the catalog, after it was applied.
   void set_change_observer(std::function<void(const catalog::Change&)> observer);
+  /// Called when the catalog was replaced as a whole, as this node had fallen far behind: no
+  /// changes are told apart then.
+  void set_replacement_observer(std::function<void()> observer);
   /// Members as Raft and the links see them, for cluster_status and logs.
   std::vector<catalog::NodeName> running_members() const;
   std::vector<catalog::NodeName> linked_members() const;

@@ -92,6 +92,7 @@ class Node::Impl final : public QueueContext {
   std::unique_ptr<Histories> histories_;
   QueryHandler query_handler_;
   std::function<void(const catalog::Change&)> observer_;
+  std::function<void()> replacement_observer_;
 
  private:
   using Bulletins = std::map<std::string, base::Bytes>;

@@ -338,6 +338,22 @@ void AmqpClients::close_gone(base::Time now) {
       mark_ready(*client);
     }
   }
+void AmqpClients::on_replaced() {
+  std::set<std::string> users, vhosts;
+  for (const auto& [id, client] : clients_) {
+    const auto info = client->connection.info();
+    if (!info.user.empty()) users.insert(info.user);
+    if (!info.vhost.empty()) vhosts.insert(info.vhost);
+  }
+  for (const std::string& user : users) on_change(catalog::UserChanged{user});
+  for (const std::string& vhost : vhosts) {
+    if (node_.catalog().find_vhost(vhost))
+      on_change(catalog::VhostChanged{vhost});
+    else
+      on_change(catalog::VhostRemoved{vhost});
+  }
+}
+
 }
 
 std::vector<session::amqp091::ConnectionInfo> AmqpClients::connections() const {

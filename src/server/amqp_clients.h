@@ -57,6 +57,8 @@ class AmqpClients {
   /// Clients whose user or vhost is gone have to go, too: with the next flush, not in the middle of
   /// the catalog's change.
   void on_change(const catalog::Change& change);
+  /// The same for whatever may have changed in a catalog that was replaced.
+  void on_replaced();
 
   std::vector<session::amqp091::ConnectionInfo> connections() const;
   std::vector<session::amqp091::ChannelInfo> channels() const;

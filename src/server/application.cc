@@ -194,6 +194,7 @@ void Application::become_running() {
   clients_ = std::make_unique<AmqpClients>(shard_, *node_, settings_.configuration);
   node_->set_change_observer(
       [this](const catalog::Change& change) { clients_->on_change(change); });
+  node_->set_replacement_observer([this] { clients_->on_replaced(); });
   node_->set_bulletin_observer(
       [this](const auto& member, const auto& key, base::ByteView text) {
         clients_->on_bulletin(member, key, text);
@@ -276,6 +277,7 @@ void Application::finish_stopping(base::Time now) {
 void Application::stop_observing() {
   if (node_) {
     node_->set_change_observer(nullptr);
+    node_->set_replacement_observer(nullptr);
     node_->set_bulletin_observer(nullptr);
   }
   clients_.reset();

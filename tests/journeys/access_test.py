@@ -2,6 +2,8 @@
 what users and vhosts have on all of them."""
 
 import contextlib
+import os
+import signal
 import threading
 import unittest
 
@@ -147,11 +149,32 @@ class Limits(unittest.TestCase):
             first.must("set_permissions", "u", ".*", ".*", ".*")
             client = connect(second.port, user="u", password="u")
             first.must("delete_user", "u")
+            self.await_end_with_user(client)
 
-            def is_gone():
-                try:
-                    client.process_data_events(0.1)
-                    return False
-                except pika.exceptions.ConnectionClosed as error:
-                    return "user 'u' is deleted" in repr(error)
-            wait_until(is_gone, 10, "the end of a client whose user is gone")
+    def await_end_with_user(self, client):
+        def is_gone():
+            try:
+                client.process_data_events(0.1)
+                return False
+            except pika.exceptions.ConnectionClosed as error:
+                return "user 'u' is deleted" in repr(error)
+        wait_until(is_gone, 30, "the end of a client whose user is gone")
+
+    def test_clients_go_with_a_user_who_was_deleted_while_their_node_stood_still(self):
+        with Cluster(3) as cluster:
+            cluster.start_all().join_all()
+            first, third = cluster[1], cluster[3]
+            first.must("add_user", "u", "u")
+            first.must("set_permissions", "u", ".*", ".*", ".*")
+            client = connect(third.port, user="u", password="u")
+            os.kill(third.pid, signal.SIGSTOP)
+            # So many changes that the node is given the catalog as a whole: some are on their way to
+            # it one by one, and what comes long after them is dropped before it can be.
+            with connect(first.port) as connection:
+                channel = connection.channel()
+                for number in range(150):
+                    channel.exchange_declare(f"x{number}", arguments={"note": "x" * 50_000})
+                    if number == 50:
+                        first.must("delete_user", "u")
+            os.kill(third.pid, signal.SIGCONT)
+            self.await_end_with_user(client)
