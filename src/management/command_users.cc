@@ -1,8 +1,8 @@
 // Users, passwords and permissions.
 #include <fmt/format.h>
 
-#include "broker/login.h"
 #include "broker/password.h"
+#include "broker/permission.h"
 #include "catalog/pattern.h"
 #include "management/command_call.h"
 
@@ -109,11 +109,13 @@ void set_user_tags(const CommandCall& call) {
 
 void authenticate_user(const CommandCall& call) {
   const std::string& name = call.arguments[0];
-  auto login = broker::check_login(call.catalog(), name, call.arguments[1], true, {});
-  if (login) return call.reply(text_reply("Success"));
-  call.reply(error_reply(65, "failed",
-                         fmt::format("Error: failed to authenticate user \"{}\"\n{}", name,
-                                     login.error().text)));
+  call.operations->authorizer()->log_in(
+      nullptr, {name, call.arguments[1]}, [call, name](const base::Result<broker::Login>& login) {
+        if (login) return call.reply(text_reply("Success"));
+        call.reply(error_reply(65, "failed",
+                               fmt::format("Error: failed to authenticate user \"{}\"\n{}", name,
+                                           login.error().text)));
+      });
 }
 
 void set_permissions(const CommandCall& call) {

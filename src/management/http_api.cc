@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <memory>
 
-#include "broker/login.h"
 #include "broker/password.h"
 #include "management/http_call.h"
 #include "management/http_lists.h"
@@ -72,9 +71,9 @@ ListQuery parse_query(std::string_view text) {
   return query;
 }
 
-HttpPower power_of(const catalog::User& user) {
+HttpPower power_of(const broker::Login& login) {
   HttpPower power = HttpPower::none;
-  for (const std::string& tag : user.tags) {
+  for (const std::string& tag : login.tags) {
     HttpPower of_tag = HttpPower::none;
     if (tag == "management") of_tag = HttpPower::management;
     if (tag == "policymaker") of_tag = HttpPower::policymaker;
@@ -89,25 +88,17 @@ bool is_loopback(std::string_view host) {
   return host.starts_with("127.") || host == "::1" || host.starts_with("::ffff:127.");
 }
 
-/// Fills in who asks. False when the login fails, or when no tag lets the user in.
-bool authenticate(Operations& operations, const HttpRequest& request, HttpCall& call) {
-  const std::string_view header = request.authorization;
+/// Who asks, by the header; empty when it does not say.
+std::optional<broker::LoginRequest> read_login(std::string_view header) {
   if (header.size() < 6 || (!header.starts_with("Basic ") && !header.starts_with("basic ")))
-    return false;
+    return std::nullopt;
   std::string_view encoded = header.substr(6);
   while (encoded.starts_with(' ')) encoded.remove_prefix(1);
   auto decoded = broker::decode_base64(encoded);
-  if (!decoded) return false;
+  if (!decoded) return std::nullopt;
   const std::size_t colon = decoded->find(':');
-  if (colon == std::string::npos) return false;
-  call.user = decoded->substr(0, colon);
-  const catalog::Catalog& catalog = operations.gateway()->catalog();
-  const std::vector<std::string> loopback_users = operations.loopback_users();
-  if (!broker::check_login(catalog, call.user, decoded->substr(colon + 1),
-                           is_loopback(request.peer_host), loopback_users))
-    return false;
-  call.power = power_of(*catalog.find_user(call.user));
-  return call.power != HttpPower::none;
+  if (colon == std::string::npos) return std::nullopt;
+  return broker::LoginRequest{decoded->substr(0, colon), decoded->substr(colon + 1)};
 }
 
 void refuse_login(const std::function<void(HttpResponse)>& answer) {
@@ -133,7 +124,8 @@ bool has_power(HttpPower power, HttpPower needed) {
   return power >= needed;
 }
 
-void run_route(const HttpRoute& route, const HttpCall& call) {
+void run_route(const HttpRoute& route, HttpCall& call) {
+  call.handle = route.handle;
   if (!has_power(call.power, route.power)) return refuse_power(call, route.power);
   if (route.has_vhost) {
     const std::string& vhost = call.path[0];
@@ -182,16 +174,25 @@ void HttpApi::handle(const HttpRequest& request, std::function<void(HttpResponse
   call.method = request.method;
   call.answer = answer_dated;
   if (!request.path.starts_with("/api/")) return call.not_found();
-  if (!operations_.gateway())
-    return call.answer_error(503, "service_unavailable",
-                             text_json("the broker application does not run on this node"));
-  if (!authenticate(operations_, request, call)) return refuse_login(answer_dated);
+  if (!call.is_served()) return;
   call.query = parse_query(request.query);
   call.body = request.body;
   call.reason = request.reason;
-  std::string_view path = std::string_view(request.path).substr(5);
-  if (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
-  dispatch(call, split(path, '/'));
+  auto login = read_login(request.authorization);
+  if (!login) return refuse_login(answer_dated);
+  operations_.authorizer()->log_in(
+      nullptr, std::move(*login),
+      [call, path = request.path.substr(5),
+       is_local = is_loopback(request.peer_host)](base::Result<broker::Login> who) mutable {
+        if (!call.is_served()) return;
+        if (!who || !broker::check_place(who->user, is_local, call.operations->loopback_users()))
+          return refuse_login(call.answer);
+        call.login = std::move(*who);
+        call.power = power_of(call.login);
+        if (call.power == HttpPower::none) return refuse_login(call.answer);
+        if (path.size() > 1 && path.ends_with('/')) path.pop_back();
+        dispatch(call, split(path, '/'));
+      });
 }
 
 }  // namespace warren::management

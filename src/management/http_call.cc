@@ -30,7 +30,15 @@ std::string_view amqp_name(ErrorCode code) {
 bool HttpCall::sees_vhost(std::string_view vhost) const {
   if (is_administrator()) return true;
   if (power == HttpPower::monitoring && method == "GET") return true;
-  return catalog().find_permission(user, vhost) != nullptr;
+  broker::Authorizer* authorizer = operations->authorizer();
+  return authorizer && authorizer->check_vhost(login, vhost);
+}
+
+bool HttpCall::is_served() const {
+  if (operations->gateway()) return true;
+  answer_error(503, "service_unavailable",
+               text_json("the broker application does not run on this node"));
+  return false;
 }
 
 std::string HttpCall::query_value(std::string_view name) const {
@@ -113,9 +121,13 @@ void HttpCall::propose(const catalog::Command& change, int status) const {
 
 bool HttpCall::may(const catalog::ResourceName& name, broker::ResourceKind kind,
                    broker::Access access) const {
-  auto allowed = operations->authorizer()->check(user, name.vhost, kind, name.name, access);
-  if (!allowed) refused();
-  return allowed.has_value();
+  broker::Authorizer& authorizer = *operations->authorizer();
+  if (authorizer.check(login, name.vhost, kind, name.name, access)) return true;
+  const bool waits = authorizer.wait(login, nullptr, [again = *this] {
+    if (again.is_served()) again.handle(again);
+  });
+  if (!waits) refused();
+  return false;
 }
 
 JsonObject no_rate() { return {{"rate", 0.0}}; }

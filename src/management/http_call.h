@@ -22,8 +22,9 @@ enum class HttpPower { none, management, policymaker, monitoring, administrator 
 struct HttpCall {
   Operations* operations;
   std::string method;
-  std::string user;
+  broker::Login login;
   HttpPower power = HttpPower::none;
+  void (*handle)(const HttpCall& call) = nullptr;  ///< what the route does
   std::vector<std::string> path;  ///< the variable segments, decoded
   std::map<std::string, std::string, std::less<>> query;
   std::string body;
@@ -36,6 +37,8 @@ struct HttpCall {
   /// Whether the user sees what is in that vhost.
   bool sees_vhost(std::string_view vhost) const;
   std::string query_value(std::string_view name) const;
+  /// Answers 503 and gives false while the application does not run.
+  bool is_served() const;
 
   void answer_json(const Json& value) const;
   /// A list, sorted, cut and filtered as the query asks.
@@ -54,7 +57,8 @@ struct HttpCall {
   bool has_members(const JsonObject& object, std::span<const std::string_view> names) const;
   /// Proposes; answers with that status or with the failure.
   void propose(const catalog::Command& change, int status) const;
-  /// Answers 401 and gives false when the user has no such permission.
+  /// Answers 401 and gives false when the user has no such permission. Also false when somebody
+  /// has to be asked first; the call is handled again then.
   bool may(const catalog::ResourceName& name, broker::ResourceKind kind,
            broker::Access access) const;
 };

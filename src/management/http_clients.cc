@@ -21,7 +21,7 @@ void with_clients(const HttpCall& call, ReportsDone done) {
 
 /// Own clients, those of everybody with monitoring, those of a vhost where one is asked for.
 bool is_seen(const HttpCall& call, const JsonObject& client) {
-  return call.power >= HttpPower::monitoring || member_text(client, "user") == call.user;
+  return call.power >= HttpPower::monitoring || member_text(client, "user") == call.login.user;
 }
 
 JsonObject connection_json(const NodeReport& report, const JsonObject& connection) {
@@ -87,7 +87,7 @@ void show_connection(const HttpCall& call) {
 
 void close_connection(const HttpCall& call) {
   with_connection(call, [call](const NodeReport& report, const JsonObject& connection) {
-    if (!call.is_administrator() && member_text(connection, "user") != call.user)
+    if (!call.is_administrator() && member_text(connection, "user") != call.login.user)
       return call.refused();
     close_connection_on(*call.operations, report.node,
                         catalog::ConnectionId{member_unsigned(connection, "id")},

@@ -174,10 +174,10 @@ bool check_publish(const HttpCall& call, const catalog::ResourceName& name,
       return false;
     }
   }
-  if (properties.user_id && *properties.user_id != call.user) {
+  if (properties.user_id && *properties.user_id != call.login.user) {
     call.bad_request(fmt::format("406 PRECONDITION_FAILED - user_id property set to '{}' but "
                                  "authenticated user was '{}'",
-                                 *properties.user_id, call.user));
+                                 *properties.user_id, call.login.user));
     return false;
   }
   return call.may(name, ResourceKind::exchange, Access::write);

@@ -7,9 +7,8 @@ namespace warren::management {
 namespace {
 
 void whoami(const HttpCall& call) {
-  const catalog::User* user = call.catalog().find_user(call.user);
   call.answer_json(
-      JsonObject{{"name", text_json(call.user)}, {"tags", texts_json(user->tags)}});
+      JsonObject{{"name", text_json(call.login.user)}, {"tags", texts_json(call.login.tags)}});
 }
 
 JsonObject user_json(const catalog::User& user) {

@@ -69,6 +69,17 @@ base::Result<std::optional<net::Entrance::Introduction>> read_introduction(base:
 }
 
 /// The mechanisms of `config` that there are. The order of an offer is RabbitMQ's.
+/// The internal back end is the only one, so every name stands for it.
+std::vector<broker::AuthLink> auth_chain(const catalog::Catalog& catalog,
+                                         const Configuration& configuration) {
+  const auto internal = broker::make_internal_backend(catalog);
+  std::vector<broker::AuthLink> chain;
+  for (const auto& [place, link] : configuration.auth_backends)
+    chain.push_back({internal, {link.authorizes.size(), internal}});
+  if (chain.empty()) chain.push_back({internal, {internal}});
+  return chain;
+}
+
 std::vector<std::string> mechanisms_of(const ListenerConfig& config, bool with_external) {
   std::vector<std::string> mechanisms;
   for (const std::string& name : config.auth_mechanisms) {
@@ -125,7 +136,7 @@ AmqpClients::AmqpClients(net::Shard& shard, cluster::Node& node, const Configura
     : shard_(shard),
       node_(node),
       router_(node.catalog(), base::Random(node.incarnation().value)),
-      authorizer_(node.catalog()),
+      authorizer_(node.catalog(), auth_chain(node.catalog(), configuration)),
       environment_{node,
                    router_,
                    authorizer_,
@@ -327,17 +338,6 @@ void AmqpClients::on_change(const catalog::Change& change) {
   }
 }
 
-void AmqpClients::close_gone(base::Time now) {
-  for (const Gone& gone : std::exchange(gone_, {})) {
-    const std::string reason =
-        fmt::format("{} '{}' is deleted", gone.is_user ? "user" : "vhost", gone.name);
-    for (auto& [id, client] : clients_) {
-      const auto info = client->connection.info();
-      if ((gone.is_user ? info.user : info.vhost) != gone.name) continue;
-      client->connection.shutdown(reason, now);
-      mark_ready(*client);
-    }
-  }
 void AmqpClients::on_replaced() {
   std::set<std::string> users, vhosts;
   for (const auto& [id, client] : clients_) {
@@ -354,6 +354,17 @@ void AmqpClients::on_replaced() {
   }
 }
 
+void AmqpClients::close_gone(base::Time now) {
+  for (const Gone& gone : std::exchange(gone_, {})) {
+    const std::string reason =
+        fmt::format("{} '{}' is deleted", gone.is_user ? "user" : "vhost", gone.name);
+    for (auto& [id, client] : clients_) {
+      const auto info = client->connection.info();
+      if ((gone.is_user ? info.user : info.vhost) != gone.name) continue;
+      client->connection.shutdown(reason, now);
+      mark_ready(*client);
+    }
+  }
 }
 
 std::vector<session::amqp091::ConnectionInfo> AmqpClients::connections() const {

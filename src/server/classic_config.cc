@@ -73,19 +73,33 @@ base::Result<> set_loopback_users(const Term& value, Configuration& configuratio
   return {};
 }
 
+/// The back end's name, or a list of such names.
+base::Result<std::vector<std::string>> auth_backend_names(const Term& value) {
+  std::vector<std::string> names;
+  const auto* items = value.items();
+  for (const Term& item : items ? *items : std::vector<Term>{value}) {
+    if (!item.text()) return malformed("auth_backends", value);
+    auto name = auth_backend_name(*item.text());
+    if (!name) return base::fail(name.error().code, "auth_backends: " + name.error().text);
+    names.push_back(std::move(*name));
+  }
+  if (names.empty()) return malformed("auth_backends", value);
+  return names;
+}
+
 /// [rabbit_auth_backend_internal], where a pair names one for authentication and one or several
 /// for authorisation.
-base::Result<> check_auth_backends(const Term& value, int depth = 0) {
-  const auto* pair = value.as<Tuple>();
-  const auto* items = pair ? &pair->items : value.items();
-  if (!items || depth > 2) return malformed("auth_backends", value);
+base::Result<> set_auth_backends(const Term& value, Configuration& configuration) {
+  const auto* items = value.items();
+  if (!items) return malformed("auth_backends", value);
+  configuration.auth_backends.clear();
   for (const Term& item : *items) {
-    if (item.text()) {
-      if (auto known = check_auth_backend(*item.text()); !known)
-        return base::fail(known.error().code, "auth_backends: " + known.error().text);
-    } else {
-      TRY(check_auth_backends(item, depth + 1));
-    }
+    const auto* pair = item.as<Tuple>();
+    if (pair ? pair->items.size() != 2 : !item.text()) return malformed("auth_backends", value);
+    TRY_ASSIGN(auto first, auth_backend_names(pair ? pair->items[0] : item));
+    TRY_ASSIGN(auto all, auth_backend_names(pair ? pair->items[1] : item));
+    const auto place = static_cast<std::uint32_t>(configuration.auth_backends.size());
+    configuration.auth_backends[place] = {std::move(first.front()), std::move(all)};
   }
   return {};
 }
@@ -140,7 +154,7 @@ base::Result<> apply_rabbit(const std::string& key, const Term& value,
   if (key == "tcp_listeners") return set_listeners(value, configuration);
   if (key == "ssl_listeners") return set_tls_listeners(value, configuration);
   if (key == "loopback_users") return set_loopback_users(value, configuration);
-  if (key == "auth_backends") return check_auth_backends(value);
+  if (key == "auth_backends") return set_auth_backends(value, configuration);
   if (key == "vm_memory_high_watermark") return set_watermark(value, configuration);
   if (key == "default_user") return set_text(key, value, configuration.default_user);
   if (key == "default_pass") return set_text(key, value, configuration.default_pass);

@@ -106,11 +106,30 @@ base::Result<base::LogLevel> parse_log_level(std::string_view text) {
   return expected("a log level", text);
 }
 
-base::Result<> check_auth_backend(std::string_view name) {
-  if (name == "internal" || name == "rabbit_auth_backend_internal") return {};
+base::Result<std::string> auth_backend_name(std::string_view name) {
+  if (name == internal_backend || name == "rabbit_auth_backend_internal")
+    return std::string(internal_backend);
   return base::fail(base::ErrorCode::invalid_argument,
-                    fmt::format("there is no authentication back end '{}' here, only 'internal'",
+                    fmt::format("there is no authentication back end '{}' here, only 'internal': "
+                                "take it out, and make the users with 'rabbitmqctl add_user' and "
+                                "'set_permissions'",
                                 name));
+}
+
+base::Result<> set_auth_backend(std::string_view place, std::string_view name,
+                                Configuration& configuration) {
+  const std::size_t dot = place.find('.');
+  const std::string_view half = dot == std::string_view::npos ? "" : place.substr(dot + 1);
+  if (!half.empty() && half != "authn" && half != "authz")
+    return expected("a place such as 1, 1.authn or 1.authz", place);
+  TRY_ASSIGN(const auto number, parse_number(place.substr(0, dot), 0, UINT32_MAX));
+  TRY_ASSIGN(std::string known, auth_backend_name(name));
+  AuthLinkConfig& link = configuration.auth_backends[static_cast<std::uint32_t>(number)];
+  if (half != "authz") link.authenticates = known;
+  if (half != "authn") link.authorizes = {known};
+  if (link.authenticates.empty()) link.authenticates = known;
+  if (link.authorizes.empty()) link.authorizes = {known};
+  return {};
 }
 
 base::Result<double> parse_factor(std::string_view text) {

@@ -22,9 +22,14 @@ base::Result<base::LogLevel> parse_log_level(std::string_view text);
 /// A share of the memory: "0.4"; at most 1.
 base::Result<double> parse_share(std::string_view text);
 
-/// Who says which users there are and what they may do: only the catalog does so far.
-/// invalid_argument for back ends that are not offered.
-base::Result<> check_auth_backend(std::string_view name);
+/// "1", "1.authn" or "1.authz", and the back end there. invalid_argument for those that are not
+/// offered; it says what is.
+base::Result<> set_auth_backend(std::string_view place, std::string_view name,
+                                Configuration& configuration);
+/// What the configuration calls the back end whose users are those of the catalog.
+inline constexpr std::string_view internal_backend = "internal";
+/// The one name of a back end for all those by which it is known, such as that of its module.
+base::Result<std::string> auth_backend_name(std::string_view name);
 /// How many times the memory: "1.5".
 base::Result<double> parse_factor(std::string_view text);
 

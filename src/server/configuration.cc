@@ -232,7 +232,8 @@ base::Result<> apply_conf_key(std::string_view key, std::string_view value,
     configuration.amqp_listeners->push_back(std::move(address));
     return {};
   }
-  if (key.starts_with("auth_backends.")) return check_auth_backend(value);
+  if (key.starts_with("auth_backends."))
+    return set_auth_backend(key.substr(14), value, configuration);
   if (key.starts_with("auth_mechanisms.")) {
     configuration.listeners.auth_mechanisms.emplace_back(value);
     return {};
@@ -268,6 +269,7 @@ base::Result<> read_conf(std::string_view text, std::string_view file_name,
   auto earlier = std::exchange(configuration.amqp_listeners, std::nullopt);
   auto earlier_tls = std::exchange(configuration.listeners.amqp_tls, {});
   auto earlier_mechanisms = std::exchange(configuration.listeners.auth_mechanisms, {});
+  auto earlier_backends = std::exchange(configuration.auth_backends, {});
   while (!text.empty()) {
     std::string_view line = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(line.size() + 1, text.size()));
@@ -293,6 +295,8 @@ base::Result<> read_conf(std::string_view text, std::string_view file_name,
   if (!configuration.amqp_listeners) configuration.amqp_listeners = std::move(earlier);
   ListenerConfig& listeners = configuration.listeners;
   if (listeners.amqp_tls.empty()) listeners.amqp_tls = std::move(earlier_tls);
+  if (configuration.auth_backends.empty())
+    configuration.auth_backends = std::move(earlier_backends);
   if (listeners.auth_mechanisms.empty()) listeners.auth_mechanisms = std::move(earlier_mechanisms);
   return {};
 }

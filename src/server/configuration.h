@@ -57,6 +57,13 @@ struct ListenerConfig {
 /// Whom a certificate names under that rule; empty: nobody.
 std::string certificate_user(const net::Certificate& certificate, const CertificateLogin& rule);
 
+/// A link of the chain of back ends that say who may log in and do what, by their names.
+struct AuthLinkConfig {
+  std::string authenticates;
+  std::vector<std::string> authorizes;
+  bool operator==(const AuthLinkConfig&) const = default;
+};
+
 inline constexpr std::uint64_t most_consumer_timeout_ms = 1'000'000'000'000'000;
 
 /// What rabbitmq.conf, rabbitmq.config and start arguments say. Later sources win.
@@ -67,6 +74,9 @@ struct Configuration {
   ListenerConfig listeners;
   std::optional<std::uint16_t> dist_port;
   std::set<std::string, std::less<>> loopback_users = {"guest"};
+
+  /// In their order; a half that is not named is the other half.
+  std::map<std::uint32_t, AuthLinkConfig> auth_backends;
 
   std::uint16_t heartbeat_s = 60;
   std::uint16_t channel_max = 2047;

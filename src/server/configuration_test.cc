@@ -1,6 +1,7 @@
 #include "server/configuration.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 using namespace warren;
 using namespace warren::server;
@@ -58,10 +59,18 @@ TEST_CASE("rabbitmq.conf sets what it names and leaves the rest") {
 }
 
 TEST_CASE("authentication back ends: the internal one, and no other") {
-  CHECK(read("auth_backends.1 = internal\nauth_backends.2.authn = internal\n"
-             "auth_backends.2.authz = rabbit_auth_backend_internal")
-            .unused_keys.empty());
-  CHECK(refusal("auth_backends.1 = ldap").find("'ldap'") != std::string::npos);
+  const AuthLinkConfig internal{"internal", {"internal"}};
+  const auto chain = read("auth_backends.10 = internal\nauth_backends.2.authn = internal\n"
+                          "auth_backends.3.authz = rabbit_auth_backend_internal")
+                         .auth_backends;
+  CHECK(chain == std::map<std::uint32_t, AuthLinkConfig>{{2, internal}, {3, internal},
+                                                         {10, internal}});
+  CHECK(refusal("auth_backends.1 = ldap") ==
+        "rabbitmq.conf, line 1: auth_backends.1: there is no authentication back end 'ldap' here, "
+        "only 'internal': take it out, and make the users with 'rabbitmqctl add_user' and "
+        "'set_permissions'");
+  CHECK(refusal("auth_backends.1.both = internal").find("1.authz") != std::string::npos);
+  CHECK(refusal("auth_backends.first = internal").find("line 1") != std::string::npos);
   CHECK(read("disk_free_limit.relative = 1.5").disk_free_share == doctest::Approx(1.5));
 }
 
@@ -217,7 +226,7 @@ TEST_CASE("the classic configuration file is read too") {
       "           {vm_memory_high_watermark, 0.5}, {hipe_compile, false},\n"
       "           {disk_free_limit, {mem_relative, 2.0}},\n"
       "           {auth_backends, [{rabbit_auth_backend_internal,\n"
-      "                             [rabbit_auth_backend_internal]}]}]},\n"
+      "         [rabbit_auth_backend_internal, rabbit_auth_backend_internal]}]}]},\n"
       " {rabbitmq_management, [{listener, [{port, 15680}, {ip, \"127.0.0.1\"}]}]},\n"
       " {kernel, [{inet_dist_listen_min, 40000}]}].\n",
       "rabbitmq.config", configuration);
@@ -231,6 +240,12 @@ TEST_CASE("the classic configuration file is read too") {
   CHECK(configuration.management == ListenAddress{"127.0.0.1", 15680});
   CHECK(configuration.dist_port == 40000);
   CHECK(configuration.unused_keys == std::vector<std::string>{"rabbit.hipe_compile"});
+  CHECK(configuration.auth_backends ==
+        std::map<std::uint32_t, AuthLinkConfig>{{0, {"internal", {"internal", "internal"}}}});
+  for (const char* chain : {"[rabbit_auth_backend_ldap]", "[{rabbit_auth_backend_internal, []}]",
+                            "[{rabbit_auth_backend_internal, rabbit_auth_backend_http}]", "[1]"})
+    CHECK(!read_classic_config(fmt::format("[{{rabbit, [{{auth_backends, {}}}]}}].", chain), "x",
+                               configuration));
   CHECK(!read_classic_config("[{rabbit, [{heartbeat, often}]}].", "x", configuration));
   CHECK(!read_classic_config("[{rabbit", "x", configuration));
   CHECK(!read_classic_config("{rabbit, 1}.", "x", configuration));

@@ -78,7 +78,7 @@ Verdict Channel::check_binding(const Binding& binding) const {
   const catalog::Exchange* source = catalog().find_exchange(binding.source);
   if (source == nullptr) return {};
   if (auto allowed = talk_.environment.authorizer.check_topic(
-          talk_.user, *source, binding.routing_key, broker::Access::read);
+          talk_.login, *source, binding.routing_key, broker::Access::read);
       !allowed)
     return refuse(allowed.error());
   return {};

@@ -42,6 +42,7 @@ void Channel::release() {
   if (id_) {
     gateway().close_channel(id_);
     talk_.exclusive_queues->forget(*this);
+    talk_.environment.authorizer.forget(this);
   }
   id_ = {};
   if (is_congested_) --talk_.congested_channels;
@@ -133,25 +134,52 @@ Verdict Channel::take_method(base::ByteView payload) {
       enqueue({*method, payload.size() + waiting_overhead_bytes});
     return {};
   }
-  return handle_method(*method);
+  Verdict verdict = handle_method(*method);
+  if (verdict || !must_ask_first(verdict)) return verdict;
+  put_back({*method, payload.size() + waiting_overhead_bytes});
+  return {};
 }
 
 Verdict Channel::take_publish(const Publish& publish) {
   if (must_wait(true)) {
-    OwnedPublish owned{std::string(publish.exchange),
-                       std::string(publish.routing_key),
-                       publish.mandatory,
-                       publish.immediate,
-                       base::Bytes(publish.properties),
-                       base::Bytes(publish.body),
-                       publish.body_size};
-    const std::size_t bytes =
-        publish.properties.size() + publish.body.size() + waiting_overhead_bytes;
-    enqueue({std::move(owned), bytes});
+    enqueue(own(publish));
     return {};
   }
   current_ = BasicPublish::ids;
-  return this->publish(publish);
+  Verdict verdict = this->publish(publish);
+  if (verdict || !must_ask_first(verdict)) return verdict;
+  put_back(own(publish));
+  return {};
+}
+
+Channel::Waiting Channel::own(const Publish& publish) {
+  OwnedPublish owned{std::string(publish.exchange),
+                     std::string(publish.routing_key),
+                     publish.mandatory,
+                     publish.immediate,
+                     base::Bytes(publish.properties),
+                     base::Bytes(publish.body),
+                     publish.body_size};
+  return {std::move(owned),
+          publish.properties.size() + publish.body.size() + waiting_overhead_bytes};
+}
+
+/// Whether a method failed only because it isn't known yet what the user may do. Then the channel
+/// is busy until it is, and the method has to be put back.
+bool Channel::must_ask_first(const Verdict& verdict) {
+  if (verdict || is_busy()) return false;
+  const bool waits = talk_.environment.authorizer.wait(talk_.login, this, [this] {
+    pending_.reset();
+    talk_.note_event();
+    drain_inbox();
+  });
+  if (waits) pending_ = Pending{talk_.next_request(), {}};
+  return waits;
+}
+
+void Channel::put_back(Waiting waiting) {
+  talk_.inbox_bytes += waiting.bytes;
+  inbox_.push_front(std::move(waiting));
 }
 
 void Channel::enqueue(Waiting waiting) {
@@ -178,7 +206,7 @@ void Channel::drain_inbox() {
       if (!join_first_waiting()) break;
       continue;
     }
-    const Waiting waiting = std::move(inbox_.front());
+    Waiting waiting = std::move(inbox_.front());
     inbox_.pop_front();
     talk_.inbox_bytes -= waiting.bytes;
     Verdict verdict;
@@ -189,7 +217,10 @@ void Channel::drain_inbox() {
     } else {
       verdict = handle_method(std::get<Method>(waiting.what));
     }
-    if (!verdict) finish(std::move(verdict));
+    if (must_ask_first(verdict))
+      put_back(std::move(waiting));
+    else
+      finish(std::move(verdict));
   }
   propose_changes();
   talk_.settlements.finish();
@@ -256,7 +287,7 @@ void Channel::on_reply(broker::RequestId request, base::Result<broker::Reply> re
 
 base::Result<> Channel::check_access(broker::ResourceKind kind, std::string_view name,
                                      broker::Access access) const {
-  return talk_.environment.authorizer.check(talk_.user, talk_.vhost, kind, name, access);
+  return talk_.environment.authorizer.check(talk_.login, talk_.vhost, kind, name, access);
 }
 
 std::string Channel::make_name(std::string (*maker)(std::string_view)) const {
@@ -315,7 +346,7 @@ ChannelInfo Channel::info() const {
   info.connection = talk_.connection;
   info.name = fmt::format("{} ({})", talk_.name, number_);
   info.number = number_;
-  info.user = talk_.user;
+  info.user = talk_.login.user;
   info.vhost = talk_.vhost;
   info.transactional = transaction_.has_value();
   info.confirm = confirms_.is_selected();

@@ -58,7 +58,7 @@ class Channel final : public broker::ChannelEvents {
   /// Gives consumers the credit that they used up.
   void grant_credit();
 
-  /// Ends the consumers with which queues go. Whoever has some is not idle until those are gone.
+  /// Ends the consumers with which queues go; not idle until those are gone.
   void leave();
   /// Closes the channel if its client has kept a delivery for too long. To be called every now and
   /// then, as long as it says that there is something to watch.
@@ -135,6 +135,9 @@ class Channel final : public broker::ChannelEvents {
   void while_closing(const codec::amqp091::Frame& frame);
   bool must_wait(bool may_write_much) const;
   void enqueue(Waiting waiting);
+  static Waiting own(const Publish& publish);
+  bool must_ask_first(const Verdict& verdict);
+  void put_back(Waiting waiting);
   void drain_inbox();
   void finish(Verdict verdict);
   void close(const Failure& failure);
@@ -219,9 +222,7 @@ class Channel final : public broker::ChannelEvents {
   void become_active(const std::string& consumer_tag, Consumer& consumer);
   void deliver(NamedConsumer& to, const broker::Delivery& delivery);
   std::uint64_t next_tag(const Consumer& consumer, const broker::Delivery& delivery);
-  bool is_prefetch_used_up() const {
-    return global_prefetch_ != 0 && unacknowledged_.consumed() >= global_prefetch_;
-  }
+  bool is_prefetch_used_up() const;
   void deliver_held_up();
   void watch(const Unsettled& delivery);
   void forget_consumer(const std::string& consumer_tag);

@@ -17,7 +17,7 @@ void Connection::fail(const Failure& failure) {
   }
   const bool was_open = state_ == State::running;
   if (was_open)
-    base::log_error("connection {} (user '{}', vhost '{}'): {}", talk_.name, talk_.user,
+    base::log_error("connection {} (user '{}', vhost '{}'): {}", talk_.name, talk_.login.user,
                     talk_.vhost, failure.reply_text());
   close_channels();
   const MethodIds blamed = failure.method.value_or(MethodIds{});
@@ -51,7 +51,8 @@ void Connection::reset() {
 
 void Connection::close_channels() {
   for (auto& [number, channel] : channels_) channel->flush();
-  if (is_counted_) talk_.environment.client_limits.remove_channels(talk_.user, channels_.size());
+  if (is_counted_)
+    talk_.environment.client_limits.remove_channels(talk_.login.user, channels_.size());
   entered_ = nullptr;
   channels_.clear();
   exclusive_queues_.delete_all();
@@ -60,8 +61,8 @@ void Connection::close_channels() {
 /// A connection that is closed counts for as long as its client stays.
 void Connection::stop_counting() {
   if (!std::exchange(is_counted_, false)) return;
-  talk_.environment.client_limits.remove_channels(talk_.user, channels_.size());
-  talk_.environment.client_limits.remove_connection(talk_.user, talk_.vhost);
+  talk_.environment.client_limits.remove_channels(talk_.login.user, channels_.size());
+  talk_.environment.client_limits.remove_connection(talk_.login.user, talk_.vhost);
 }
 
 /// After the client's close: first the channels finish what waits in them, then the queues go that

@@ -52,6 +52,7 @@ Connection::Connection(Environment& environment, PeerInfo peer, catalog::Connect
 }
 
 Connection::~Connection() {
+  talk_.environment.authorizer.forget(this);
   if (is_admitted_) --talk_.environment.open_connections;
   stop_counting();
 }
@@ -96,18 +97,18 @@ void Connection::read_header(base::ByteView& bytes) {
 
 void Connection::read_frames(base::ByteView bytes) {
   if (state_ >= State::silent) return;
-  if (is_blocked()) {
+  if (is_held()) {
     held_.append(bytes);
     return;
   }
   parser_.feed(bytes);
   Frame frame;
-  while (state_ < State::silent && !is_blocked() && parser_.next(frame)) {
+  while (state_ < State::silent && !is_held() && parser_.next(frame)) {
     on_frame(frame);
     if (talk_.failure) fail(*std::exchange(talk_.failure, std::nullopt));
   }
   leave_channel();
-  if (is_blocked()) held_.append(parser_.take_rest());
+  if (is_held()) held_.append(parser_.take_rest());
   if (!parser_.error() || state_ >= State::silent) return;
   // The stream can't be understood any more, so a close-ok can't be waited for.
   fail({ReplyCode::frame_error, parser_.error()->text(), {}, false});
@@ -139,7 +140,7 @@ void Connection::on_channel_frame(const Frame& frame) {
 }
 
 Connection::Channels::iterator Connection::forget_channel(Channels::iterator channel) {
-  talk_.environment.client_limits.remove_channels(talk_.user, 1);
+  talk_.environment.client_limits.remove_channels(talk_.login.user, 1);
   if (left_channels_.size() == max_left_channels) left_channels_.erase(left_channels_.begin());
   left_channels_.push_back(channel->first);
   return channels_.erase(channel);
@@ -190,16 +191,16 @@ void Connection::open_channel(const Frame& frame) {
                              channels_.size(), info_.channel_max),
                  {},
                  false});
-  if (auto room = talk_.environment.client_limits.check_channel(talk_.user); !room)
+  if (auto room = talk_.environment.client_limits.check_channel(talk_.login.user); !room)
     return fail({ReplyCode::not_allowed, room.error().text, {}, false});
   channels_.emplace(frame.channel, std::make_unique<Channel>(talk_, frame.channel));
   std::erase(left_channels_, frame.channel);
-  talk_.environment.client_limits.add_channel(talk_.user);
+  talk_.environment.client_limits.add_channel(talk_.login.user);
 }
 
 bool Connection::wants_input() const {
   if (state_ >= State::silent) return false;
-  return talk_.congested_channels == 0 && !is_blocked() &&
+  return talk_.congested_channels == 0 && !is_held() &&
          talk_.inbox_bytes <= talk_.environment.limits.inbox_bytes;
 }
 
@@ -322,14 +323,14 @@ bool Connection::has_missed_heartbeats() {
 
 ConnectionInfo Connection::info() const {
   ConnectionInfo info = info_;
-  info.user = talk_.user;
+  info.user = talk_.login.user;
   info.vhost = talk_.vhost;
   info.frame_max = talk_.frame_max;
   info.send_pend = talk_.pending_output;
   info.channels = channels_.size();
-  switch (state_) {
   // What clients of RabbitMQ see until they have agreed to another time.
   if (talk_.frame_max == 0) info.timeout_s = 3;
+  switch (state_) {
     case State::header:
     case State::starting:
       info.state = "starting";
@@ -350,8 +351,8 @@ ConnectionInfo Connection::info() const {
     case State::clearing:
       info.state = "closing";
       break;
-    case State::closed:
     case State::closing:
+    case State::closed:
     case State::silent:
     case State::gone:
       info.state = "closed";

@@ -106,8 +106,11 @@ class Connection {
   enum class Alarm { none, blocking, blocked };
 
   bool is_ending() const { return state_ >= State::draining; }
-  /// What comes waits in `held_`: the content of the publish that began, and all behind it.
   bool is_blocked() const { return alarm_ == Alarm::blocked && !is_ending(); }
+  /// What comes waits in `held_`: what follows a login that somebody is asked about; or, while
+  /// blocked, the content of the publish that began, and all behind it.
+  bool is_held() const { return is_blocked() || is_asking_; }
+  void end_asking();
   void read_header(base::ByteView& bytes);
   void read_frames(base::ByteView bytes);
   void on_frame(const codec::amqp091::Frame& frame);
@@ -123,7 +126,9 @@ class Connection {
   void leave_channel();
   void open_channel(const codec::amqp091::Frame& frame);
   void send_start(codec::amqp091::ProtocolVersion version);
-  base::Result<std::string> log_in_by_certificate() const;
+  base::Result<broker::LoginRequest> read_login(
+      const codec::amqp091::ConnectionStartOk& start_ok) const;
+  void on_login(base::Result<broker::Login> login);
   void refuse_login(std::string_view mechanism, std::string_view why);
 
   void fail(const Failure& failure);
@@ -151,6 +156,7 @@ class Connection {
   base::Bytes held_;
   CloseStyle close_style_ = CloseStyle::none;
   bool is_admitted_ = false;
+  bool is_asking_ = false;  ///< who the user is, or whether it may come in
   bool is_counted_ = false;  ///< in the environment's client_limits, as its channels are
   base::Time now_;
   base::Time state_deadline_ = base::never;

@@ -62,6 +62,10 @@ Verdict Channel::handle(const BasicConsume& consume) {
   return {};
 }
 
+bool Channel::is_prefetch_used_up() const {
+  return global_prefetch_ != 0 && unacknowledged_.consumed() >= global_prefetch_;
+}
+
 /// Subscribes under the client's tag, or under one that is made up; returns it.
 std::string Channel::subscribe(const BasicConsume& consume, const catalog::Queue& queue) {
   broker::Subscription subscription;

@@ -28,7 +28,7 @@ struct Conversation {
   Environment& environment;
   catalog::ConnectionId connection;
   std::string name;  ///< "10.0.0.1:1234 -> 10.0.0.2:5672"
-  std::string user;
+  broker::Login login;  ///< empty until the user has logged in
   std::string vhost;
   std::uint32_t frame_max = 0;
   bool notifies_consumer_cancel = false;  ///< client capability consumer_cancel_notify

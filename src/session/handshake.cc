@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/log.h"
-#include "broker/login.h"
 #include "session/connection.h"
 #include "session/login.h"
 
@@ -102,36 +101,50 @@ void Connection::on_start_ok(const ConnectionStartOk& start_ok) {
   if (const base::FieldValue* given = properties.find("connection_name"))
     if (const auto* text = given->as<std::string>()) info_.user_provided_name = *text;
 
-  const Environment& environment = talk_.environment;
-  if (!is_offered(start_ok.mechanism, environment, info_.peer))
+  if (!is_offered(start_ok.mechanism, talk_.environment, info_.peer))
     return fail_handshake(
         fmt::format("unknown authentication mechanism '{}'", start_ok.mechanism));
+  auto request = read_login(start_ok);
+  if (!request && request.error().code == base::ErrorCode::access_refused)
+    return refuse_login(start_ok.mechanism, request.error().text);
+  if (!request) return fail_handshake(request.error().text);
+  is_asking_ = true;
+  talk_.environment.authorizer.log_in(
+      this, std::move(*request),
+      [this](base::Result<broker::Login> login) {
+        if (state_ == State::starting) on_login(std::move(login));
+        end_asking();
+      });
+}
+
+base::Result<broker::LoginRequest> Connection::read_login(const ConnectionStartOk& start_ok) const {
   if (start_ok.mechanism == external_mechanism) {
-    const auto user = log_in_by_certificate();
-    if (!user) return refuse_login(start_ok.mechanism, user.error().text);
-    talk_.user = *user;
-  } else {
-    const auto credentials = read_credentials(start_ok.mechanism, start_ok.response);
-    if (!credentials) return fail_handshake(credentials.error().text);
-    if (auto allowed = broker::check_login(environment.gateway.catalog(), credentials->user,
-                                           credentials->password, info_.peer.is_loopback,
-                                           environment.loopback_users);
-        !allowed)
-      return refuse_login(start_ok.mechanism, allowed.error().text);
-    talk_.user = credentials->user;
+    TRY_ASSIGN(std::string user, certificate_user(info_.peer));
+    return broker::LoginRequest{std::move(user), std::nullopt};
   }
+  TRY_ASSIGN(Credentials credentials, read_credentials(start_ok.mechanism, start_ok.response));
+  return broker::LoginRequest{std::move(credentials.user), std::move(credentials.password)};
+}
+
+/// Goes on with what came meanwhile.
+void Connection::end_asking() {
+  is_asking_ = false;
+  talk_.note_event();
+  if (!held_.empty()) read_frames(std::exchange(held_, {}));
+}
+
+void Connection::on_login(base::Result<broker::Login> login) {
+  const Environment& environment = talk_.environment;
+  if (!login) return refuse_login(info_.auth_mechanism, login.error().text);
+  if (auto allowed = broker::check_place(login->user, info_.peer.is_loopback,
+                                         environment.loopback_users);
+      !allowed)
+    return refuse_login(info_.auth_mechanism, allowed.error().text);
+  talk_.login = std::move(*login);
   state_ = State::tuning;
   const Limits& limits = environment.limits;
   encode_method(talk_.output.text(), 0,
                 ConnectionTune{limits.channel_max, limits.frame_max, limits.heartbeat_s});
-}
-
-base::Result<std::string> Connection::log_in_by_certificate() const {
-  const Environment& environment = talk_.environment;
-  TRY_ASSIGN(std::string user, certificate_user(info_.peer));
-  TRY(broker::check_known_user(environment.gateway.catalog(), user, info_.peer.is_loopback,
-                               environment.loopback_users));
-  return user;
 }
 
 void Connection::refuse_login(std::string_view mechanism, std::string_view why) {
@@ -167,9 +180,9 @@ void Connection::on_tune_ok(const ConnectionTuneOk& tune_ok) {
 
 /// Whether the user may come in; a vhost that is full is closed to strangers, too.
 base::Result<> Connection::check_room(const std::string& vhost) const {
-  TRY(talk_.environment.client_limits.check_vhost(talk_.user, vhost));
-  TRY(talk_.environment.client_limits.check_user(talk_.user));
-  return talk_.environment.authorizer.check_vhost(talk_.user, vhost);
+  TRY(talk_.environment.client_limits.check_vhost(talk_.login.user, vhost));
+  TRY(talk_.environment.client_limits.check_user(talk_.login.user));
+  return talk_.environment.authorizer.check_vhost(talk_.login, vhost);
 }
 
 void Connection::on_open(const ConnectionOpen& open) {
@@ -180,6 +193,12 @@ void Connection::on_open(const ConnectionOpen& open) {
                  fmt::format("connection refused: node connection limit ({}) is reached", most),
                  ConnectionOpen::ids, false});
   if (auto allowed = check_room(open.virtual_host); !allowed) {
+    is_asking_ = environment.authorizer.wait(talk_.login, this, [this, open] {
+      is_asking_ = false;
+      if (state_ == State::opening) on_open(open);
+      end_asking();
+    });
+    if (is_asking_) return;
     base::log_error("connection {}: {}", talk_.name, allowed.error().text);
     return fail({ReplyCode::not_allowed, allowed.error().text, ConnectionOpen::ids, false});
   }
@@ -188,10 +207,10 @@ void Connection::on_open(const ConnectionOpen& open) {
   is_admitted_ = true;
   ++environment.open_connections;
   is_counted_ = true;
-  environment.client_limits.add_connection(talk_.user, talk_.vhost);
+  environment.client_limits.add_connection(talk_.login.user, talk_.vhost);
   state_deadline_ = base::never;
   encode_method(talk_.output.text(), 0, ConnectionOpenOk{});
-  base::log_info("connection {} opened by user '{}' in vhost '{}'", talk_.name, talk_.user,
+  base::log_info("connection {} opened by user '{}' in vhost '{}'", talk_.name, talk_.login.user,
                  talk_.vhost);
 }
 

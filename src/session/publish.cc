@@ -51,7 +51,7 @@ Verdict Channel::check_publish(const Publish& publish) const {
   if (exchange == nullptr) return refuse(broker::no_such_resource(ResourceKind::exchange, name));
   if (auto allowed = broker::check_publishable(*exchange); !allowed) return refuse(allowed.error());
   if (auto allowed = talk_.environment.authorizer.check_topic(
-          talk_.user, *exchange, publish.routing_key, broker::Access::write);
+          talk_.login, *exchange, publish.routing_key, broker::Access::write);
       !allowed)
     return refuse(allowed.error());
   return {};
@@ -98,7 +98,7 @@ Verdict Channel::publish(const Publish& publish) {
     if (Verdict verdict = check_publish(publish); !verdict) return verdict;
   const auto scan = scan_properties(publish.properties);
   if (!scan) return refuse(scan.error());
-  if (Verdict verdict = check_properties(*scan, talk_.user, catalog()); !verdict) return verdict;
+  if (Verdict verdict = check_properties(*scan, talk_.login); !verdict) return verdict;
   const bool asks_for_reply = scan->reply_to == direct_reply_to;
   if (asks_for_reply && reply_queue_.empty())
     return refuse(ReplyCode::precondition_failed, "fast reply consumer does not exist");

@@ -17,12 +17,6 @@ constexpr std::string_view bcc = "BCC";
 /// Ten years.
 constexpr base::ByteView most_milliseconds = "315360000000";
 
-bool is_impersonator(std::string_view user, const catalog::Catalog& catalog) {
-  const catalog::User* found = catalog.find_user(user);
-  return found != nullptr &&
-         std::find(found->tags.begin(), found->tags.end(), "impersonator") != found->tags.end();
-}
-
 /// A table body holds a name with its length before it, which spares decoding most tables.
 bool may_hold(base::ByteView table_body, std::string_view name) {
   std::string entry(1, static_cast<char>(name.size()));
@@ -49,12 +43,11 @@ std::string expiration_fault(base::ByteView expiration) {
   return is_too_large ? fmt::format("{{value_too_large,{}}}", digits) : std::string();
 }
 
-Verdict check_properties(const PropertyScan& properties, std::string_view user,
-                         const catalog::Catalog& catalog) {
-  if (properties.user_id && *properties.user_id != user && !is_impersonator(user, catalog))
+Verdict check_properties(const PropertyScan& properties, const broker::Login& login) {
+  if (properties.user_id && *properties.user_id != login.user && !login.has_tag("impersonator"))
     return refuse(ReplyCode::precondition_failed,
                   fmt::format("user_id property set to '{}' but authenticated user was '{}'",
-                              *properties.user_id, user));
+                              *properties.user_id, login.user));
   if (properties.expiration) {
     if (std::string fault = expiration_fault(*properties.expiration); !fault.empty())
       return refuse(ReplyCode::precondition_failed,

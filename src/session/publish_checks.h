@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/bytes.h"
-#include "catalog/catalog.h"
+#include "broker/permission.h"
 #include "codec/amqp091_properties.h"
 #include "session/errors.h"
 
@@ -15,8 +15,8 @@ namespace warren::session::amqp091 {
 
 /// Checks user_id, expiration and delivery_mode, in this order. A user with the tag impersonator
 /// may write any user_id.
-Verdict check_properties(const codec::amqp091::PropertyScan& properties, std::string_view user,
-                         const catalog::Catalog& catalog);
+Verdict check_properties(const codec::amqp091::PropertyScan& properties,
+                         const broker::Login& login);
 /// "no_integer", "{value_negative,-1}", "{value_too_large,315360000001}" or
 /// "{leftover_string,\"s\"}" for an expiration that is not a number of milliseconds; empty for one
 /// that is.

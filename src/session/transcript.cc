@@ -37,9 +37,10 @@ double seconds_of(base::Duration duration) {
 
 }  // namespace
 
-Stage::Stage()
+Stage::Stage(std::vector<broker::AuthLink> chain)
     : router_(gateway_.catalog()),
-      authorizer_(gateway_.catalog()),
+      authorizer_(chain.empty() ? broker::Authorizer(gateway_.catalog())
+                                : broker::Authorizer(gateway_.catalog(), std::move(chain))),
       environment_{gateway_, router_, authorizer_, [this](std::size_t size) {
                      std::string bytes(size, '\0');
                      bytes.back() = static_cast<char>(++last_random_);

@@ -17,7 +17,8 @@ namespace warren::session {
 /// where commands without a name go.
 class Stage {
  public:
-  Stage();
+  /// With other back ends than the internal one, if there are any.
+  explicit Stage(std::vector<broker::AuthLink> chain = {});
 
   FakeGateway& gateway() { return gateway_; }
   amqp091::Environment& environment() { return environment_; }
