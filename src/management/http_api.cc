@@ -24,7 +24,8 @@ const std::vector<HttpRoute>& routes() {
   static const std::vector<HttpRoute> all = [] {
     std::vector<HttpRoute> list;
     for (auto family : {overview_routes(), queue_routes(), message_routes(), exchange_routes(),
-                        user_routes(), vhost_routes(), policy_routes(), client_routes()})
+                        user_routes(), vhost_routes(), policy_routes(), limit_routes(),
+                        client_routes()})
       list.insert(list.end(), family.begin(), family.end());
     return list;
   }();
@@ -113,7 +114,7 @@ void refuse_power(const HttpCall& call, HttpPower needed) {
   const char* reason = "Access refused.";
   if (needed == HttpPower::administrator) reason = "Not administrator user";
   if (needed == HttpPower::monitoring) reason = "Not monitor user";
-  if (needed == HttpPower::policymaker) reason = "Not policymaker user";
+  if (needed == HttpPower::policymaker) reason = "User not authorised to access object";
   call.answer_error(401, "not_authorised", text_json(reason));
 }
 

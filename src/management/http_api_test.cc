@@ -166,6 +166,88 @@ TEST_CASE_FIXTURE(Fixture, "policies come and go") {
   CHECK(status("DELETE", policy) == 404);
 }
 
+TEST_CASE_FIXTURE(Fixture, "limits of vhosts and users") {
+  const char* limit = "/api/vhost-limits/%2F/max-queues";
+  CHECK(body("GET", "/api/vhost-limits") == "[]");
+  CHECK(status("PUT", limit, R"({"value":7})") == 204);
+  CHECK(body("GET", "/api/vhost-limits/%2F") == R"([{"vhost":"/","value":{"max-queues":7}}])");
+  CHECK(body("GET", "/api/parameters/vhost-limits") ==
+        R"([{"value":{"max-queues":7},"vhost":"/","component":"vhost-limits","name":"limits"}])");
+  CHECK(body("GET", "/api/parameters/nosuch") == "[]");
+  CHECK(body("PUT", "/api/vhost-limits/%2F/nosuch", R"({"value":7})") ==
+        R"({"error":"bad_request","reason":"Validation failed\n\n)"
+        R"(Unrecognised terms [{<<\"nosuch\">>,7}] in limits\n"})");
+  CHECK(status("PUT", limit, R"({"val":7})") == 400);
+  CHECK(status("PUT", "/api/vhost-limits/nosuch/max-queues", R"({"value":7})") == 404);
+  CHECK(status("DELETE", limit) == 204);
+  CHECK(status("DELETE", limit) == 204);
+  CHECK(body("GET", "/api/vhost-limits") == R"([{"vhost":"/","value":[]}])");
+  const char* parameter = "/api/parameters/vhost-limits/%2F/limits";
+  CHECK(status("DELETE", parameter) == 204);
+  CHECK(status("DELETE", parameter) == 404);
+  CHECK(status("PUT", parameter, R"({"value":{"max-connections":3}})") == 201);
+  CHECK(status("PUT", parameter, R"({"value":{"max-queues":4}})") == 204);
+  CHECK(body("GET", parameter) ==
+        R"({"value":{"max-queues":4},"vhost":"/","component":"vhost-limits","name":"limits"})");
+  CHECK(body("PUT", "/api/parameters/nosuch/%2F/x", R"({"value":1})") ==
+        R"({"error":"bad_request","reason":"Validation failed\n\ncomponent nosuch not found\n"})");
+
+  CHECK(status("PUT", "/api/user-limits/guest/max-channels", R"({"value":8})") == 204);
+  CHECK(body("GET", "/api/user-limits") == R"([{"user":"guest","value":{"max-channels":8}}])");
+  CHECK(body("GET", "/api/users/guest").find(R"("limits":{"max-channels":8})") !=
+        std::string::npos);
+  CHECK(body("PUT", "/api/user-limits/nobody/max-channels", R"({"value":8})") ==
+        R"({"error":"bad_request","reason":["no_such_user","nobody"]})");
+  CHECK(status("DELETE", "/api/user-limits/guest/max-channels") == 204);
+  CHECK(body("GET", "/api/user-limits/guest") == "[]");
+  CHECK(status("GET", "/api/user-limits/nobody") == 404);
+}
+
+TEST_CASE_FIXTURE(Fixture, "global parameters") {
+  const char* parameter = "/api/global-parameters/g";
+  CHECK(status("PUT", parameter, R"({"value":{"a":[1,"x"]}})") == 201);
+  CHECK(status("PUT", parameter, R"({"value":7})") == 204);
+  CHECK(body("GET", parameter) == R"({"name":"g","value":7})");
+  CHECK(status("PUT", parameter, "{}") == 400);
+  CHECK(status("PUT", "/api/global-parameters/cluster_name", R"({"value":"c"})") < 300);
+  CHECK(body("GET", "/api/global-parameters/cluster_name") ==
+        R"({"name":"cluster_name","value":"c"})");
+  CHECK(status("DELETE", parameter) == 204);
+  CHECK(status("DELETE", parameter) == 404);
+}
+
+TEST_CASE_FIXTURE(Fixture, "permissions for routing keys, and users deleted together") {
+  CHECK(status("PUT", "/api/users/tu", R"({"password":"p","tags":"management"})") == 201);
+  const char* permissions = "/api/topic-permissions/%2F/tu";
+  CHECK(status("GET", permissions) == 404);
+  CHECK(status("PUT", permissions, R"({"exchange":"amq.topic","write":"^a","read":""})") == 201);
+  CHECK(status("PUT", permissions, R"({"exchange":"x","write":"^a","read":".*"})") == 204);
+  CHECK(body("PUT", permissions, R"({"exchange":"x","write":"(","read":""})") ==
+        R"({"error":"bad_request","reason":["invalid_regexp","(",)"
+        R"([[109,105,115,115,105,110,103,32,41],1]]})");
+  CHECK(status("PUT", "/api/topic-permissions/%2F/nobody",
+               R"({"exchange":"x","write":"","read":""})") == 400);
+  const char* of_x = R"({"user":"tu","vhost":"/","exchange":"x","write":"^a","read":".*"})";
+  CHECK(status("DELETE", "/api/topic-permissions/%2F/tu/amq.topic") == 204);
+  for (const char* path : {permissions, "/api/topic-permissions", "/api/users/tu/topic-permissions",
+                           "/api/vhosts/%2F/topic-permissions"})
+    CHECK(body("GET", path) == "[" + std::string(of_x) + "]");
+  CHECK(status("DELETE", permissions) == 204);
+  CHECK(status("DELETE", permissions) == 404);
+
+  CHECK(status("PUT", "/api/users/tv", R"({"password":"p","tags":"management"})") == 201);
+  credentials = "tu:p";
+  CHECK(status("GET", "/api/topic-permissions") == 401);
+  CHECK(body("GET", "/api/parameters") ==
+        R"({"error":"not_authorised","reason":"User not authorised to access object"})");
+  credentials = "guest:guest";
+  CHECK(body("POST", "/api/users/bulk-delete", R"({"users":["tu","nobody","tv"]})") ==
+        R"({"error":"bad_request","reason":["no_such_user","nobody"]})");
+  CHECK(status("GET", "/api/users/tu") == 404);
+  CHECK(status("POST", "/api/users/bulk-delete", R"({"users":["tv"]})") == 204);
+  CHECK(status("GET", "/api/users/tv") == 404);
+}
+
 TEST_CASE_FIXTURE(Fixture, "tags decide what a user may see") {
   CHECK(status("PUT", "/api/users/hu", R"({"password":"p","tags":"management"})") == 201);
   CHECK(status("PUT", "/api/users/hu3", R"({"password":"x","tags":""})") == 201);

@@ -139,6 +139,19 @@ std::optional<bool> lenient_bool(const Json& value) {
   return std::nullopt;
 }
 
+std::string escape_html(std::string_view text) {
+  std::string out;
+  for (char c : text) {
+    if (c == '<')
+      out += "&lt;";
+    else if (c == '>')
+      out += "&gt;";
+    else
+      out += c;
+  }
+  return out;
+}
+
 std::vector<std::string> tags_from(const Json* value) {
   std::vector<std::string> tags;
   if (!value) return tags;

@@ -79,12 +79,15 @@ std::span<const HttpRoute> exchange_routes();
 std::span<const HttpRoute> user_routes();
 std::span<const HttpRoute> vhost_routes();
 std::span<const HttpRoute> policy_routes();
+std::span<const HttpRoute> limit_routes();
 std::span<const HttpRoute> client_routes();
 
 /// {"rate":0.0}, which stands beside each counter.
 JsonObject no_rate();
 /// JSON's idea of a boolean, also as text; empty otherwise.
 std::optional<bool> lenient_bool(const Json& value);
+/// Clients know the texts of some refusals with < and > written for HTML.
+std::string escape_html(std::string_view text);
 /// Tags from "a,b" or ["a","b"].
 std::vector<std::string> tags_from(const Json* value);
 JsonArray texts_json(const std::vector<std::string>& texts);

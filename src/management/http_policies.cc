@@ -45,20 +45,6 @@ void show(const HttpCall& call) {
   call.answer_json(policy_json(policy->second));
 }
 
-/// Clients know these texts with < and > written for HTML.
-std::string escape_html(std::string_view text) {
-  std::string out;
-  for (char c : text) {
-    if (c == '<')
-      out += "&lt;";
-    else if (c == '>')
-      out += "&gt;";
-    else
-      out += c;
-  }
-  return out;
-}
-
 template <PolicyKind kind>
 void put(const HttpCall& call) {
   constexpr std::string_view needed[] = {"pattern", "definition"};

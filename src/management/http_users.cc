@@ -1,7 +1,11 @@
-// /api/users, /api/permissions and /api/whoami.
+// /api/users, /api/permissions, /api/topic-permissions and /api/whoami.
+#include <algorithm>
+#include <memory>
+
 #include "broker/password.h"
 #include "catalog/pattern.h"
 #include "management/http_call.h"
+#include "management/limits.h"
 
 namespace warren::management {
 namespace {
@@ -16,7 +20,7 @@ JsonObject user_json(const catalog::User& user) {
           {"password_hash", text_json(broker::encode_base64(user.password_hash))},
           {"hashing_algorithm", text_json(user.hashing_algorithm)},
           {"tags", texts_json(user.tags)},
-          {"limits", JsonObject{}}};
+          {"limits", limits_json(user.limits)}};
 }
 
 void list_users(const HttpCall& call) {
@@ -94,6 +98,46 @@ void delete_user(const HttpCall& call) {
   call.propose(catalog::DeleteUser{call.path[0]}, 204);
 }
 
+/// Deletes them one after the other, up to the first that there is not.
+void delete_users(const HttpCall& call, std::shared_ptr<std::vector<std::string>> left) {
+  if (left->empty()) return call.answer_status(204);
+  if (!call.is_served()) return;
+  const std::string name = std::move(left->back());
+  left->pop_back();
+  if (!call.catalog().find_user(name))
+    return call.answer_error(400, "bad_request", JsonArray{"no_such_user", text_json(name)});
+  call.operations->propose(catalog::DeleteUser{name},
+                           [call, left](const base::Result<catalog::Applied>& done) {
+                             if (!done) return call.answer_failure(done.error());
+                             delete_users(call, left);
+                           });
+}
+
+void bulk_delete_users(const HttpCall& call) {
+  constexpr std::string_view needed[] = {"users"};
+  auto body = call.object_body();
+  if (!body || !call.has_members(*body, needed)) return;
+  std::vector<std::string> names = tags_from(body->if_contains("users"));
+  std::ranges::reverse(names);
+  delete_users(call, std::make_shared<std::vector<std::string>>(std::move(names)));
+}
+
+/// Answers 400 and gives false for a text that is no regular expression. What is wrong with it is a
+/// list of characters, as clients know it.
+bool is_pattern(const HttpCall& call, std::string_view text) {
+  const auto pattern = catalog::Pattern::compile(text);
+  if (pattern) return true;
+  JsonArray letters;
+  for (unsigned char letter : pattern.error().text) letters.emplace_back(std::uint64_t{letter});
+  JsonArray fault;
+  fault.push_back(std::move(letters));
+  fault.emplace_back(std::uint64_t{pattern.error().offset});
+  JsonArray reason{"invalid_regexp", text_json(text)};
+  reason.push_back(std::move(fault));
+  call.answer_error(400, "bad_request", reason);
+  return false;
+}
+
 JsonObject permission_json(const catalog::Permission& permission) {
   return {{"user", text_json(permission.user)},
           {"vhost", text_json(permission.vhost)},
@@ -134,8 +178,7 @@ void put_permission(const HttpCall& call) {
   if (!call.catalog().find_user(call.path[1]) || !call.catalog().find_vhost(call.path[0]))
     return call.bad_request("vhost_or_user_not_found");
   for (std::string_view name : needed)
-    if (!catalog::Pattern::compile(member_text(*body, name)))
-      return call.bad_request(std::string(name) + " is no regular expression");
+    if (!is_pattern(call, member_text(*body, name))) return;
   const bool is_new = !call.catalog().find_permission(call.path[1], call.path[0]);
   call.propose(catalog::SetPermission{{call.path[1], call.path[0], member_text(*body, "configure"),
                                        member_text(*body, "write"), member_text(*body, "read")}},
@@ -147,6 +190,65 @@ void delete_permission(const HttpCall& call) {
   call.propose(catalog::ClearPermission{call.path[1], call.path[0]}, 204);
 }
 
+JsonObject topic_permission_json(const catalog::TopicPermission& permission) {
+  return {{"user", text_json(permission.name.user)},
+          {"vhost", text_json(permission.name.vhost)},
+          {"exchange", text_json(permission.name.exchange)},
+          {"write", text_json(permission.write)},
+          {"read", text_json(permission.read)}};
+}
+
+/// Null: whatever it is.
+JsonArray topic_permissions_of(const HttpCall& call, const std::string* vhost,
+                               const std::string* user) {
+  JsonArray list;
+  for (const auto& [name, permission] : call.catalog().topic_permissions())
+    if ((!vhost || name.vhost == *vhost) && (!user || name.user == *user))
+      list.push_back(topic_permission_json(permission));
+  return list;
+}
+
+void list_topic_permissions(const HttpCall& call) {
+  call.answer_list(topic_permissions_of(call, nullptr, nullptr));
+}
+void user_topic_permissions(const HttpCall& call) {
+  if (!call.catalog().find_user(call.path[0])) return call.not_found();
+  call.answer_list(topic_permissions_of(call, nullptr, &call.path[0]));
+}
+void vhost_topic_permissions(const HttpCall& call) {
+  call.answer_list(topic_permissions_of(call, &call.path[0], nullptr));
+}
+
+void show_topic_permissions(const HttpCall& call) {
+  JsonArray list = topic_permissions_of(call, call.path.data(), &call.path[1]);
+  if (list.empty()) return call.not_found();
+  call.answer_list(std::move(list));
+}
+
+void put_topic_permission(const HttpCall& call) {
+  constexpr std::string_view needed[] = {"exchange", "write", "read"};
+  auto body = call.object_body();
+  if (!body || !call.has_members(*body, needed)) return;
+  if (!call.catalog().find_user(call.path[1]) || !call.catalog().find_vhost(call.path[0]))
+    return call.bad_request("vhost_or_user_not_found");
+  for (std::string_view name : {needed[1], needed[2]})
+    if (!is_pattern(call, member_text(*body, name))) return;
+  const bool is_new = topic_permissions_of(call, call.path.data(), &call.path[1]).empty();
+  call.propose(catalog::SetTopicPermission{{{call.path[0], call.path[1],
+                                             member_text(*body, "exchange")},
+                                            member_text(*body, "write"),
+                                            member_text(*body, "read")}},
+               is_new ? 201 : 204);
+}
+
+/// Of one exchange, or all.
+void delete_topic_permissions(const HttpCall& call) {
+  if (topic_permissions_of(call, call.path.data(), &call.path[1]).empty()) return call.not_found();
+  std::string exchange = call.path.size() > 2 ? call.path[2] : std::string();
+  call.propose(catalog::ClearTopicPermission{{call.path[0], call.path[1], std::move(exchange)}},
+               204);
+}
+
 constexpr HttpPower administrator = HttpPower::administrator;
 constexpr HttpRoute entries[] = {
     {"GET", "whoami", HttpPower::management, whoami},
@@ -155,12 +257,21 @@ constexpr HttpRoute entries[] = {
     {"GET", "users/*", administrator, show_user},
     {"PUT", "users/*", administrator, put_user},
     {"DELETE", "users/*", administrator, delete_user},
+    {"POST", "users/bulk-delete", administrator, bulk_delete_users},
     {"GET", "users/*/permissions", administrator, user_permissions},
     {"GET", "permissions", administrator, list_permissions},
     {"GET", "permissions/*/*", administrator, show_permission},
     {"PUT", "permissions/*/*", administrator, put_permission},
     {"DELETE", "permissions/*/*", administrator, delete_permission},
     {"GET", "vhosts/*/permissions", administrator, vhost_permissions, true},
+    {"GET", "users/*/topic-permissions", administrator, user_topic_permissions},
+    {"GET", "vhosts/*/topic-permissions", administrator, vhost_topic_permissions, true},
+    {"GET", "topic-permissions", administrator, list_topic_permissions},
+    {"GET", "topic-permissions/*/*", administrator, show_topic_permissions},
+    {"PUT", "topic-permissions/*/*", administrator, put_topic_permission},
+    {"DELETE", "topic-permissions/*/*", administrator, delete_topic_permissions},
+    {"GET", "topic-permissions/*/*/*", administrator, show_topic_permissions},
+    {"DELETE", "topic-permissions/*/*/*", administrator, delete_topic_permissions},
 };
 
 }  // namespace
