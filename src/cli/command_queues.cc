@@ -32,7 +32,13 @@ std::vector<CommandSpec> connection_commands() {
     return fmt::format("Closing all connections in {}, reason: {}...", where,
                        arguments.positional[0]);
   };
+  const Banner close_users = [](const Arguments& arguments, const std::string&) {
+    return fmt::format("Closing connections of user {}, reason: {}...", arguments.positional[0],
+                       arguments.positional[1]);
+  };
   return {
+      {"close_all_user_connections", group, "close_all_user_connections <username> <explanation>",
+       "Closes all connections of a user", 2, 2, {}, true, close_users},
       {"close_all_connections", group,
        "close_all_connections [--vhost <vhost>] [--global] <explanation>",
        "Closes all connections of a vhost, or of the cluster", 1, 1, {{"global"}}, true,

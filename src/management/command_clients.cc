@@ -133,20 +133,40 @@ void close_connection(const CommandCall& call) {
   });
 }
 
+/// Of all nodes, those that are meant; says how many.
+template <typename IsMeant>
+std::size_t close_each(const CommandCall& call, const std::vector<NodeReport>& reports,
+                       const std::string& reason, IsMeant is_meant) {
+  std::size_t count = 0;
+  for (const NodeReport& report : reports)
+    for (const Json& connection : report.list("connections")) {
+      const JsonObject* object = connection.if_object();
+      if (!object || !is_meant(*object)) continue;
+      ++count;
+      close_connection_on(*call.operations, report.node,
+                          catalog::ConnectionId{member_unsigned(*object, "id")}, reason,
+                          [](base::Result<>) {});
+    }
+  return count;
+}
+
 void close_all_connections(const CommandCall& call) {
   gather_reports(*call.operations, clients_only, [call](const std::vector<NodeReport>& reports) {
-    std::size_t count = 0;
-    for (const NodeReport& report : reports)
-      for (const Json& connection : report.list("connections")) {
-        const JsonObject* object = connection.if_object();
-        const bool in_vhost = object && member_text(*object, "vhost") == call.vhost;
-        if (!object || (!in_vhost && !call.option("global"))) continue;
-        ++count;
-        close_connection_on(*call.operations, report.node,
-                            catalog::ConnectionId{member_unsigned(*object, "id")},
-                            call.arguments[0], [](base::Result<>) {});
-      }
+    const bool is_global = call.option("global");
+    const std::size_t count =
+        close_each(call, reports, call.arguments[0], [&](const JsonObject& connection) {
+          return is_global || member_text(connection, "vhost") == call.vhost;
+        });
     call.reply(text_reply(fmt::format("Closed {} connections", count)));
+  });
+}
+
+void close_all_user_connections(const CommandCall& call) {
+  gather_reports(*call.operations, clients_only, [call](const std::vector<NodeReport>& reports) {
+    close_each(call, reports, call.arguments[1], [&](const JsonObject& connection) {
+      return member_text(connection, "user") == call.arguments[0];
+    });
+    call.reply(ok_reply());
   });
 }
 
@@ -156,6 +176,7 @@ constexpr CommandEntry entries[] = {
     {"list_consumers", AppNeed::running, 0, list_consumers},
     {"close_connection", AppNeed::running, 1, close_connection},
     {"close_all_connections", AppNeed::running, 1, close_all_connections},
+    {"close_all_user_connections", AppNeed::running, 2, close_all_user_connections},
 };
 
 }  // namespace

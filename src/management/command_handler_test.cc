@@ -294,4 +294,18 @@ TEST_CASE_FIXTURE(Fixture, "connections are listed and closed by the pid that is
   CHECK(rows("list_connections") ==
         "[[\"guest\",\"127.0.0.1\",39614,{\"atom\":\"running\"}]]");
   CHECK(rows("list_connections", {"pid"}) == "[[{\"pid\":\"rabbit1@vm.17.5.0\"}]]");
+
+  ConnectionInfo another = connection;
+  another.id = catalog::ConnectionId{6};
+  another.user = "alice";
+  another.vhost = "v";
+  operations.known_connections.push_back(another);
+  run("close_all_user_connections", {"nobody", "bye"});
+  CHECK(operations.closed.empty());
+  run("close_all_user_connections", {"alice", "bye"});
+  operations.run();
+  CHECK(operations.closed == std::vector<catalog::ConnectionId>{another.id});
+  CHECK(member_text(run("close_all_connections", {"bye"}), "text") == "Closed 1 connections");
+  operations.run();
+  CHECK(operations.closed == std::vector<catalog::ConnectionId>{another.id, connection.id});
 }

@@ -10,6 +10,7 @@
 #include "broker/permission.h"
 #include "broker/router.h"
 #include "management/operations.h"
+#include "management/reports.h"
 
 namespace warren::management {
 
@@ -76,8 +77,12 @@ class FakeOperations final : public Operations, public broker::Gateway {
   void propose(const catalog::Command& command, cluster::Node::ProposeDone done) override {
     later([this, command, done] { done(apply(command)); });
   }
-  void query(const catalog::NodeName&, base::Bytes, cluster::Node::QueryDone done) override {
-    later([done] { done(base::fail(base::ErrorCode::unavailable, "nobody there")); });
+  void query(const catalog::NodeName& member, base::Bytes request,
+             cluster::Node::QueryDone done) override {
+    later([this, member, request, done] {
+      if (member == name_) return done(answer_query(*this, request));
+      done(base::fail(base::ErrorCode::unavailable, "nobody there"));
+    });
   }
 
   std::vector<catalog::NodeName> running_members() const override { return {name_}; }

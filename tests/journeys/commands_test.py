@@ -6,8 +6,9 @@ import json
 import re
 import unittest
 
+import pika.exceptions
 from amqp import BROKEN, PERSISTENT, connect, drain, fill
-from harness import HOST, Cluster, wait_until
+from harness import HOST, SLOWNESS, Cluster, wait_until
 
 ONE, TWO = f"rabbit1@{HOST}", f"rabbit2@{HOST}"
 NOT_REACHED = "Error: unable to perform an operation on node '{}'."
@@ -212,6 +213,22 @@ class Listings(OnACluster):
         wanted = ["number", "user", "vhost", "confirm", "transactional", "prefetch_count"]
         self.assertEqual(self.lines("list_channels", *wanted)[1:],
                          ["1\tguest\t/\ttrue\tfalse\t5"])
+
+
+class ClosingCommands(OnACluster):
+    def test_the_connections_of_a_user_on_all_nodes(self):
+        self.one.must("add_user", "leaver", "leaver")
+        self.one.must("set_permissions", "leaver", ".*", ".*", ".*")
+        leavers = [connect(node.port, user="leaver", password="leaver")
+                   for node in (self.one, self.two)]
+        with connect(self.two.port) as stayer:
+            self.says("Closing connections of user leaver, reason: bye now...\n",
+                      "close_all_user_connections", "leaver", "bye now")
+            for leaver in leavers:
+                with self.assertRaisesRegex(pika.exceptions.ConnectionClosedByBroker,
+                                            "CONNECTION_FORCED - bye now"):
+                    leaver.process_data_events(10 * SLOWNESS)
+            stayer.channel()
 
 
 class QueueCommands(OnACluster):
