@@ -91,7 +91,6 @@ base::Result<cluster::NodeOptions> Application::node_options() const {
   options.memory_budget = configuration.message_memory;
   options.log.file_bytes = FileDisk::reserve_bytes;
   options.first_user.name = configuration.default_user;
-  options.first_user.tags = configuration.default_user_tags;
   TRY_ASSIGN(options.first_user.password_hash,
              broker::make_password_hash(configuration.default_pass,
                                         base::secure_random_bytes(broker::password_salt_bytes)));
@@ -221,10 +220,13 @@ void Application::apply_first_settings() {
   };
   if (!configuration.cluster_name.empty())
     propose(catalog::SetGlobalParameter{"cluster_name", configuration.cluster_name});
-  if (configuration.default_vhost == "/") return;
-  propose(catalog::PutVhost{{configuration.default_vhost, {}, {}}});
+  if (configuration.default_user_tags)
+    propose(catalog::SetUserTags{configuration.default_user, *configuration.default_user_tags});
+  if (configuration.default_vhost != "/")
+    propose(catalog::PutVhost{{configuration.default_vhost, {}, {}}});
+  const auto& [configure, write, read] = configuration.default_permissions;
   propose(catalog::SetPermission{
-      {configuration.default_user, configuration.default_vhost, ".*", ".*", ".*"}});
+      {configuration.default_user, configuration.default_vhost, configure, write, read}});
 }
 
 base::Result<> Application::open_listeners() {

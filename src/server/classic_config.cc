@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "codec/erlang_term.h"
 #include "server/conf_values.h"
 #include "server/configuration.h"
@@ -62,14 +64,20 @@ base::Result<> set_tls_listeners(const Term& value, Configuration& configuration
   return {};
 }
 
-base::Result<> set_loopback_users(const Term& value, Configuration& configuration) {
+base::Result<std::vector<std::string>> texts(std::string_view key, const Term& value) {
   const auto* items = value.items();
-  if (!items) return malformed("loopback_users", value);
-  configuration.loopback_users.clear();
+  if (!items) return malformed(key, value);
+  std::vector<std::string> all;
   for (const Term& item : *items) {
-    if (!item.text()) return malformed("loopback_users", value);
-    configuration.loopback_users.insert(*item.text());
+    if (!item.text()) return malformed(key, value);
+    all.push_back(*item.text());
   }
+  return all;
+}
+
+base::Result<> set_loopback_users(const Term& value, Configuration& configuration) {
+  TRY_ASSIGN(auto users, texts("loopback_users", value));
+  configuration.loopback_users = {users.begin(), users.end()};
   return {};
 }
 
@@ -101,6 +109,13 @@ base::Result<> set_auth_backends(const Term& value, Configuration& configuration
     const auto place = static_cast<std::uint32_t>(configuration.auth_backends.size());
     configuration.auth_backends[place] = {std::move(first.front()), std::move(all)};
   }
+  return {};
+}
+
+base::Result<> set_default_permissions(const Term& value, Configuration& configuration) {
+  TRY_ASSIGN(auto patterns, texts("default_permissions", value));
+  if (patterns.size() != 3) return malformed("default_permissions", value);
+  std::ranges::move(patterns, configuration.default_permissions.begin());
   return {};
 }
 
@@ -159,6 +174,11 @@ base::Result<> apply_rabbit(const std::string& key, const Term& value,
   if (key == "default_user") return set_text(key, value, configuration.default_user);
   if (key == "default_pass") return set_text(key, value, configuration.default_pass);
   if (key == "default_vhost") return set_text(key, value, configuration.default_vhost);
+  if (key == "default_permissions") return set_default_permissions(value, configuration);
+  if (key == "default_user_tags") {
+    TRY_ASSIGN(configuration.default_user_tags, texts(key, value));
+    return {};
+  }
   if (key == "heartbeat") {
     TRY_ASSIGN(auto seconds, number(key, value, 65535));
     configuration.heartbeat_s = static_cast<std::uint16_t>(seconds);

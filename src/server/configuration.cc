@@ -102,6 +102,21 @@ base::Result<> set_loopback_users(Configuration& configuration, std::string_view
   return {};
 }
 
+template <std::size_t Which>
+base::Result<> set_default_permission(Configuration& configuration, std::string_view value) {
+  configuration.default_permissions[Which] = value;
+  return {};
+}
+/// Named ones stand instead of the tag that the default user has else.
+base::Result<> set_default_tag(Configuration& configuration, std::string_view tag,
+                               std::string_view value) {
+  TRY_ASSIGN(const bool is_wanted, parse_bool(value));
+  if (!configuration.default_user_tags) configuration.default_user_tags.emplace();
+  std::erase(*configuration.default_user_tags, tag);
+  if (is_wanted) configuration.default_user_tags->emplace_back(tag);
+  return {};
+}
+
 const std::map<std::string_view, Setter>& setters() {
   using C = Configuration;
   static const std::map<std::string_view, Setter> table = {
@@ -109,6 +124,9 @@ const std::map<std::string_view, Setter>& setters() {
       {"cluster_name", set_text<&C::cluster_name>},
       {"consumer_timeout", set_number<&C::consumer_timeout_ms, 1, most_consumer_timeout_ms>},
       {"default_pass", set_text<&C::default_pass>},
+      {"default_permissions.configure", set_default_permission<0>},
+      {"default_permissions.read", set_default_permission<2>},
+      {"default_permissions.write", set_default_permission<1>},
       {"default_user", set_text<&C::default_user>},
       {"default_vhost", set_text<&C::default_vhost>},
       {"disk_free_limit.absolute", set_disk_bytes},
@@ -159,10 +177,8 @@ constexpr std::string_view unused[] = {
     "consumer_max_per_channel",
     "credential_validator.",
     "default_limits.",
-    "default_permissions.",
     "default_policies.",
     "default_queue_type",
-    "default_user_tags.",
     "default_users.",
     "definitions.",
     "deprecated_features.",
@@ -240,6 +256,8 @@ base::Result<> apply_conf_key(std::string_view key, std::string_view value,
   }
   TRY_ASSIGN(bool is_of_listeners, set_listener_option(key, value, configuration.listeners));
   if (is_of_listeners) return {};
+  if (key.starts_with("default_user_tags."))
+    return set_default_tag(configuration, key.substr(18), value);
   if (key.starts_with("loopback_users.")) {
     TRY_ASSIGN(bool is_listed, parse_bool(value));
     std::string user(key.substr(15));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -89,7 +90,9 @@ struct Configuration {
   std::string default_user = "guest";
   std::string default_pass = "guest";
   std::string default_vhost = "/";
-  std::vector<std::string> default_user_tags = {"administrator"};
+  std::optional<std::vector<std::string>> default_user_tags;  ///< empty optional: administrator
+  /// Of the default user in the default vhost: configure, write, read.
+  std::array<std::string, 3> default_permissions = {".*", ".*", ".*"};
   std::string cluster_name;  ///< empty: the node's own name
 
   base::LogLevel log_level = base::LogLevel::info;

@@ -74,6 +74,25 @@ TEST_CASE("authentication back ends: the internal one, and no other") {
   CHECK(read("disk_free_limit.relative = 1.5").disk_free_share == doctest::Approx(1.5));
 }
 
+TEST_CASE("what the first user is and may do") {
+  CHECK(!read("").default_user_tags);
+  const auto named = read(
+      "default_user_tags.monitoring = true\ndefault_user_tags.administrator = false\n"
+      "default_permissions.configure = ^mine\ndefault_permissions.read = ^r\n"
+      "default_permissions.write = ^w");
+  CHECK(named.default_user_tags == std::vector<std::string>{"monitoring"});
+  CHECK(named.default_permissions == std::array<std::string, 3>{"^mine", "^w", "^r"});
+  CHECK(refusal("default_user_tags.x = maybe").find("line 1") != std::string::npos);
+
+  Configuration classic;
+  CHECK(read_classic_config("[{rabbit, [{default_user_tags, [management]},\n"
+                            "  {default_permissions, [<<\"c\">>, <<\"w\">>, <<\"r\">>]}]}].",
+                            "x", classic));
+  CHECK(classic.default_user_tags == std::vector<std::string>{"management"});
+  CHECK(classic.default_permissions == std::array<std::string, 3>{"c", "w", "r"});
+  CHECK(!read_classic_config("[{rabbit, [{default_permissions, [<<\"c\">>]}]}].", "x", classic));
+}
+
 TEST_CASE("listeners and loopback users can be turned off") {
   CHECK(read("listeners.tcp = none").amqp_listeners->empty());
   CHECK(read("loopback_users = none").loopback_users.empty());

@@ -178,3 +178,17 @@ class Limits(unittest.TestCase):
                         first.must("delete_user", "u")
             os.kill(third.pid, signal.SIGCONT)
             self.await_end_with_user(client)
+
+
+class FirstUser(unittest.TestCase):
+    def test_the_configuration_says_who_the_first_user_is_and_what_it_may_do(self):
+        conf = ("default_user = ada\ndefault_pass = secret\n"
+                "default_user_tags.monitoring = true\n"
+                "default_permissions.configure = ^mine\n")
+        with Cluster(1, conf=conf) as cluster:
+            node = cluster[1].start()
+            wait_until(lambda: node.json("list_users") ==
+                       [{"user": "ada", "tags": ["monitoring"]}], 10, "the first user")
+            wait_until(lambda: node.json("list_permissions") ==
+                       [{"user": "ada", "configure": "^mine", "write": ".*", "read": ".*"}], 10,
+                       "the first permissions")
