@@ -75,8 +75,13 @@ class Applier {
   /// that have lost one.
   void remove_unused(const std::vector<ResourceName>& exchanges);
   bool is_unused(const ResourceName& exchange) const;
+  /// Makes the queue of an exchange that delays, unless it is there or no node runs.
+  void make_delay_queue(const Exchange& exchange);
+  void make_missing_delay_queues();
 
   // queues
+  /// Gives a new queue its id and its place, and inserts it.
+  QueueId place_queue(Queue queue);
   void insert_queue(Queue queue);
   /// Removes queues, which must exist, with their bindings.
   void remove_queues(const std::vector<QueueId>& ids);

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "catalog/applier.h"
+#include "catalog/delaying.h"
 #include "catalog/equivalence.h"
 
 namespace warren::catalog {
@@ -51,6 +52,7 @@ base::Result<> Applier::check_binding_ends(const Binding& binding) const {
     return base::fail(base::ErrorCode::not_found, "no " + exchange_text(binding.source));
   if (is_to_queue && catalog_.find_queue(destination) == nullptr)
     return base::fail(base::ErrorCode::not_found, "no " + queue_text(destination));
+  if (is_to_queue) TRY(check_no_delay_queue(destination));
   if (!is_to_queue && catalog_.find_exchange(destination) == nullptr)
     return base::fail(base::ErrorCode::not_found, "no " + exchange_text(destination));
   return {};

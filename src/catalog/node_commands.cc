@@ -69,6 +69,7 @@ Applier::Result Applier::operator()(const NodeUp& command) {
     is_changed |= take_lead_if_first(queue, command.name);
     if (refresh_replicas(queue) || is_changed) announce(queue);
   }
+  make_missing_delay_queues();
   return Applied{};
 }
 
@@ -173,7 +174,7 @@ bool Applier::refresh_replicas(Queue& queue) {
   // Without mirroring, which is the common case, there is nothing to find out.
   const PolicyDefinition* definition = catalog_.policy_of(queue);
   bool is_single = queue.replicas.size() == 1;
-  if (is_single && (definition == nullptr || definition->ha_mode == HaMode::none)) return false;
+  if (is_single && mirroring_of(queue, definition) == HaMode::none) return false;
   std::vector<NodeName> wanted = wanted_replicas(catalog_.nodes_, definition, queue);
   // While the queue is down, each member of its in-sync set may be the one that comes back first.
   if (!is_running(queue.leader))

@@ -4,6 +4,7 @@
 
 #include "base/random.h"
 #include "catalog/catalog.h"
+#include "catalog/delaying.h"
 
 namespace warren::catalog {
 namespace {
@@ -71,11 +72,16 @@ NodeName choose_first_leader(const NodeMap& nodes, const PolicyDefinition* defin
   return first == definition->ha_nodes.end() ? asking : *first;
 }
 
+HaMode mirroring_of(const Queue& queue, const PolicyDefinition* definition) {
+  // What waits there was promised to survive, and no policy says otherwise.
+  if (is_delay_queue(queue.name.name)) return HaMode::all;
+  return definition == nullptr || queue.is_exclusive() ? HaMode::none : definition->ha_mode;
+}
+
 std::vector<NodeName> wanted_replicas(const NodeMap& nodes, const PolicyDefinition* definition,
                                       const Queue& queue) {
   std::vector<NodeName> wanted;
-  HaMode mode = definition == nullptr || queue.is_exclusive() ? HaMode::none : definition->ha_mode;
-  switch (mode) {
+  switch (mirroring_of(queue, definition)) {
     case HaMode::none: break;
     case HaMode::all:
       wanted.push_back(queue.leader);

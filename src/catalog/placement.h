@@ -27,6 +27,9 @@ std::optional<NodeName> find_wanted_successor(const Catalog& catalog, const Queu
 NodeName choose_first_leader(const NodeMap& nodes, const PolicyDefinition* definition,
                              const NodeName& asking);
 
+/// How the queue is mirrored, by its policy's definition or by what it is. That may be null.
+HaMode mirroring_of(const Queue& queue, const PolicyDefinition* definition);
+
 /// The nodes that shall hold the queue, which has a leader, an id and its present replicas. The
 /// leader may be missing in it. `definition` is null without a policy.
 std::vector<NodeName> wanted_replicas(const NodeMap& nodes, const PolicyDefinition* definition,

@@ -2,6 +2,7 @@
 
 #include "catalog/applier.h"
 #include "catalog/compiled_policy.h"
+#include "catalog/delaying.h"
 
 namespace warren::catalog {
 namespace {
@@ -72,6 +73,7 @@ Applier::Result Applier::operator()(const SetGlobalParameter& command) {
 
 std::string Applier::matching_policy(const Catalog::Policies& policies, const ResourceName& name,
                                      AppliesTo kind) const {
+  if (kind == AppliesTo::queues && is_delay_queue(name.name)) return {};
   const Policy* best = nullptr;
   // In order of names: among equal priorities the first stays.
   for (auto entry = policies.records.lower_bound({name.vhost, ""});

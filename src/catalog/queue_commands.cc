@@ -2,26 +2,31 @@
 
 #include "base/assert.h"
 #include "catalog/applier.h"
+#include "catalog/delaying.h"
 #include "catalog/equivalence.h"
 #include "catalog/placement.h"
 
 namespace warren::catalog {
 
 Applier::Result Applier::operator()(const DeclareQueue& command) {
-  Queue queue = command.queue;
+  const Queue& queue = command.queue;
   if (!catalog_.vhosts_.contains(queue.name.vhost))
     return base::fail(base::ErrorCode::not_found,
                       fmt::format("vhost {} not found", queue.name.vhost));
   if (catalog_.queue_names_.contains(queue.name))
     return base::fail(base::ErrorCode::already_exists, queue_text(queue.name) + " already exists");
-  TRY(catalog_.check_room_for_queue(queue.name));
+  TRY(check_no_delay_queue(command.queue.name));
+  TRY(catalog_.check_room_for_queue(command.queue.name));
   // A proposal may outlive its proposer: a queue made for a dead node's connection would stay.
   const NodeName& owner = queue.exclusive_owner ? queue.exclusive_owner->node : queue.leader;
   for (const NodeName& name : {queue.leader, owner})
     if (!is_running(name))
       return base::fail(base::ErrorCode::unavailable,
                         fmt::format("node '{}' is not running", name));
+  return Applied{place_queue(queue)};
+}
 
+QueueId Applier::place_queue(Queue queue) {
   queue.id = catalog_.last_queue_id_.next();
   queue.epoch = Epoch{1};
   queue.placement_version = 1;
@@ -37,14 +42,16 @@ Applier::Result Applier::operator()(const DeclareQueue& command) {
   for (const NodeName& replica : queue.replicas)
     if (is_running(replica)) queue.in_sync.push_back(replica);
 
-  catalog_.last_queue_id_ = queue.id;
-  Applied applied{queue.id};
+  const QueueId id = catalog_.last_queue_id_ = queue.id;
   insert_queue(std::move(queue));
-  return applied;
+  return id;
 }
 
 Applier::Result Applier::operator()(const DeleteQueue& command) {
-  if (catalog_.queues_.contains(command.queue)) remove_queues({command.queue});
+  const Queue* queue = catalog_.find_queue(command.queue);
+  if (queue == nullptr) return Applied{};
+  TRY(check_no_delay_queue(queue->name));
+  remove_queues({command.queue});
   return Applied{};
 }
 
@@ -88,6 +95,13 @@ void Applier::remove_queues(const std::vector<QueueId>& ids) {
     ++catalog_.routing_version_;
   }
   remove_unused(erase_bindings_to(DestinationKind::queue, names));
+  // One may have gone with its nodes, while its exchange stays.
+  for (const ResourceName& name : names) {
+    const std::string exchange(delaying_exchange(name.name));
+    if (exchange.empty()) continue;
+    if (const Exchange* left = catalog_.find_exchange({name.vhost, exchange}))
+      make_delay_queue(*left);
+  }
 }
 
 }  // namespace warren::catalog

@@ -4,6 +4,8 @@
 
 #include <iterator>
 
+#include "catalog/delaying.h"
+
 namespace warren::catalog {
 
 std::string CommandSource::word(const char* prefix, std::uint64_t count) {
@@ -82,6 +84,10 @@ Command CommandSource::next_about_names(const Catalog& catalog) {
     case 8:
     case 9: {
       Exchange exchange{resource("x"), word("t", 2), true, random_.chance(50), false, {}, ""};
+      if (random_.chance(30)) {
+        exchange.type = delaying_type;
+        exchange.durable = random_.chance(60);
+      }
       return DeclareExchange{exchange};
     }
     case 10: return DeleteExchange{resource("x"), random_.chance(50)};

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <map>
 
+#include "catalog/delaying.h"
 #include "catalog/fixture.h"
 #include "catalog/placement.h"
 #include "catalog/random_commands.h"
@@ -72,6 +73,28 @@ void check_changes(const std::vector<Change>& changes, const std::map<QueueId, Q
   for (const auto& [id, queue] : after) REQUIRE(added.contains(id) != before.contains(id));
 }
 
+/// Exchanges that delay have their queues, on all nodes, and nobody else has such a queue.
+void check_delay_queues(const Catalog& catalog) {
+  const bool runs = std::ranges::any_of(catalog.nodes(), [](auto& n) { return n.second.running; });
+  std::size_t count = 0;
+  for (const auto& [name, exchange] : catalog.exchanges()) {
+    if (exchange.type != delaying_type) continue;
+    const Queue* queue = catalog.find_queue(delay_queue_of(name));
+    if (!queue) {
+      REQUIRE_FALSE(runs);
+      continue;
+    }
+    ++count;
+    REQUIRE(queue->durable == exchange.durable);
+    REQUIRE(queue->policy.empty());
+    REQUIRE(queue->operator_policy.empty());
+    for (const auto& [node, record] : catalog.nodes()) REQUIRE(contains(queue->replicas, node));
+  }
+  REQUIRE(count == static_cast<std::size_t>(std::ranges::count_if(
+                       catalog.queues(),
+                       [](auto& entry) { return is_delay_queue(entry.second.name.name); })));
+}
+
 }  // namespace
 
 TEST_CASE("every command leaves every queue in a sane place") {
@@ -91,6 +114,7 @@ TEST_CASE("every command leaves every queue in a sane place") {
         REQUIRE(after == before);
       }
       check_changes(f.changes, before, after);
+      check_delay_queues(f.catalog);
       for (const auto& [id, queue] : after) {
         check_queue(f.catalog, queue);
         if (auto old = before.find(id); old != before.end())

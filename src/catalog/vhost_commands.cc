@@ -74,9 +74,10 @@ Applier::Result Applier::operator()(const DeleteVhost& command) {
   std::vector<QueueId> queues;
   for (const ResourceName& name : names_in(catalog_.queue_names_, vhost))
     queues.push_back(catalog_.queue_names_.at(name));
-  remove_queues(queues);
+  // Exchanges first: one that delays would get another queue.
   for (const ResourceName& name : names_in(catalog_.exchanges_, vhost))
     catalog_.exchanges_.erase(name);
+  remove_queues(queues);
   for (Catalog::Policies* policies : {&catalog_.policies_, &catalog_.operator_policies_}) {
     for (const ResourceName& name : names_in(policies->records, vhost)) {
       policies->records.erase(name);
