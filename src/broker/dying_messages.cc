@@ -1,5 +1,6 @@
 #include "broker/dying_messages.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace warren::broker {
@@ -18,6 +19,15 @@ std::optional<DyingMessage> DyingMessages::next() {
       return DyingMessage{death.index, death.reason, place.current()->message};
   }
   return std::nullopt;
+}
+
+std::vector<MessageIndex> DyingMessages::missing(std::size_t most) const {
+  std::vector<MessageIndex> missing;
+  for (std::size_t i = 0; i < std::min(most, deaths_.size()); ++i) {
+    const MessageRun::Entry* entry = run_.find(deaths_[i].index);
+    if (entry && !entry->message) missing.push_back(entry->index);
+  }
+  return missing;
 }
 
 void DyingMessages::clear() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "base/ring.h"
 #include "broker/death.h"
@@ -22,6 +23,8 @@ class DyingMessages {
   void add(MessageRun::Entry entry, DeathReason reason);
   /// Of those that were not passed the one that died first.
   std::optional<DyingMessage> next();
+  /// Those of the first `most` that were not passed and are on disk only.
+  std::vector<MessageIndex> missing(std::size_t most) const;
   /// Passes that one; it stays here until it is taken from the run. There must be one.
   void pass() { deaths_.pop_front(); }
   /// One that was passed is the last of those that were not.

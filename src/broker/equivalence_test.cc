@@ -238,3 +238,31 @@ TEST_CASE("x-match is checked for headers exchanges only") {
   CHECK(check_binding(make_exchange(), {}).has_value());
   CHECK(check("foo", "topic") == "ok");
 }
+
+TEST_CASE("an exchange that delays needs another type to route by") {
+  auto check = [](base::FieldTable arguments) {
+    catalog::Exchange exchange = make_exchange();
+    exchange.type = "x-delayed-message";
+    exchange.arguments = std::move(arguments);
+    return text_of(check_new_exchange(exchange));
+  };
+  const std::string missing =
+      "Invalid argument, 'x-delayed-type' must be an existing exchange type";
+  CHECK(check({{"x-delayed-type", FieldValue("topic")}}) == "ok");
+  CHECK(check({}) == missing);
+  CHECK(check({{"x-delayed-type", FieldValue(std::int32_t{1})}}) == missing);
+  CHECK(check({{"x-delayed-type", FieldValue("x-delayed-message")}}) ==
+        "Invalid argument, 'x-delayed-message' can't be used for 'x-delayed-type'");
+  CHECK(check({{"x-delayed-type", FieldValue("x-consistent-hash")},
+               {"hash-property", FieldValue("colour")}}) == "Unsupported property: colour");
+}
+
+TEST_CASE("bindings of an exchange that delays are checked as the type behind it does") {
+  catalog::Exchange exchange = make_exchange();
+  exchange.type = "x-delayed-message";
+  exchange.arguments = {{"x-delayed-type", FieldValue("x-consistent-hash")}};
+  CHECK(text_of(check_binding(exchange, {{"/", "x"}, {}, "q", "0", {}})) ==
+        "The binding key must be greater than 0");
+  CHECK(text_of(check_binding(make_exchange(), {{"/", "x"}, {}, "amq.delayed.x", "k", {}})) ==
+        "queue 'amq.delayed.x' in vhost '/' holds the delayed messages of an exchange");
+}

@@ -7,6 +7,7 @@
 #include "broker/names.h"
 #include "broker/resource.h"
 #include "broker/route_spread.h"
+#include "catalog/delaying.h"
 
 namespace warren::broker {
 namespace {
@@ -97,6 +98,16 @@ base::Result<> check_header_match(const base::FieldTable& arguments) {
                 binary_term(*text));
 }
 
+base::Result<> check_delayed_type(const catalog::Exchange& wanted) {
+  if (wanted.type != catalog::delaying_type) return {};
+  const std::string_view type = catalog::routing_type(wanted);
+  if (type.empty())
+    return refuse("Invalid argument, 'x-delayed-type' must be an existing exchange type");
+  if (type == catalog::delaying_type)
+    return refuse("Invalid argument, '{}' can't be used for 'x-delayed-type'", type);
+  return {};
+}
+
 }  // namespace
 
 base::Result<> check_not_default_exchange(std::string_view exchange) {
@@ -110,8 +121,10 @@ base::Result<> check_new_exchange(const catalog::Exchange& wanted) {
         ErrorCode::access_refused,
         fmt::format("exchange name '{}' contains reserved prefix 'amq.*'", wanted.name.name));
   TRY(check_text(wanted, "alternate-exchange"));
-  if (wanted.type == "x-consistent-hash") return check_hash_arguments(wanted);
-  if (wanted.type == "x-recent-history") return check_history_arguments(wanted);
+  TRY(check_delayed_type(wanted));
+  const std::string_view type = catalog::routing_type(wanted);
+  if (type == "x-consistent-hash") return check_hash_arguments(wanted);
+  if (type == "x-recent-history") return check_history_arguments(wanted);
   return {};
 }
 
@@ -131,8 +144,11 @@ base::Result<> check_publishable(const catalog::Exchange& exchange) {
 }
 
 base::Result<> check_binding(const catalog::Exchange& source, const catalog::Binding& binding) {
-  if (source.type == "headers") return check_header_match(binding.arguments);
-  if (source.type == "x-consistent-hash") return check_weight(binding.routing_key);
+  if (binding.destination_kind == catalog::DestinationKind::queue)
+    TRY(catalog::check_no_delay_queue({binding.source.vhost, binding.destination}));
+  const std::string_view type = catalog::routing_type(source);
+  if (type == "headers") return check_header_match(binding.arguments);
+  if (type == "x-consistent-hash") return check_weight(binding.routing_key);
   return {};
 }
 

@@ -11,7 +11,8 @@
 
 /// Checks of what clients do to exchanges. A session that declares asks, in this order:
 /// ExchangeTypes::check, check_not_default_exchange, the permission; then check_equivalent
-/// (equivalence.h) when the exchange exists, and check_new_exchange when it does not.
+/// (equivalence.h) when the exchange exists, and check_new_exchange when it does not, and
+/// ExchangeTypes::check once more for its catalog::routing_type.
 namespace warren::broker {
 
 struct ExchangeType {
@@ -41,7 +42,8 @@ class ExchangeTypes {
 base::Result<> check_not_default_exchange(std::string_view exchange);
 
 /// access_refused for a reserved name, precondition_failed for an alternate-exchange that is not
-/// text and for arguments that the type does not take.
+/// text and for arguments that the type does not take. The type behind one that delays is left to
+/// ExchangeTypes::check.
 base::Result<> check_new_exchange(const catalog::Exchange& wanted);
 
 /// access_refused for the default and the pre-declared exchanges.
@@ -51,7 +53,8 @@ base::Result<> check_exchange_deletable(const catalog::ResourceName& exchange);
 base::Result<> check_publishable(const catalog::Exchange& exchange);
 
 /// Checks a new binding of that exchange: precondition_failed for an x-match that a headers
-/// exchange does not know, and for a key that is no weight on a consistent-hash exchange.
+/// exchange does not know, and for a key that is no weight on a consistent-hash exchange;
+/// access_refused for a queue of delayed messages.
 base::Result<> check_binding(const catalog::Exchange& source, const catalog::Binding& binding);
 
 }  // namespace warren::broker

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "catalog/delaying.h"
+
 namespace warren::broker {
 namespace {
 
@@ -15,6 +17,8 @@ constexpr ExchangeType types[] = {
     {"topic", "routes by key patterns", ""},
     {"x-consistent-hash", "equal keys to one binding, in proportion to weights",
      "rabbitmq_consistent_hash_exchange"},
+    {catalog::delaying_type, "routes as another type does, once a message is due",
+     "rabbitmq_delayed_message_exchange"},
     {"x-modulus-hash", "equal keys to one binding", "rabbitmq_sharding"},
     {"x-random", "routes to a binding by chance", "rabbitmq_random_exchange"},
     {"x-recent-history", "routes to every binding, and the latest messages to new ones",

@@ -16,7 +16,8 @@ std::size_t encoded_size(const MessageParts& parts, std::size_t body_size) {
   const std::size_t size = fixed_bytes + parts.exchange.size() + parts.routing_key.size() +
                            parts.properties.size() + body_size +
                            (parts.blind_keys.empty() ? 0 : 4 + parts.blind_keys.size()) +
-                           (parts.expiration_ms ? sizeof(std::uint64_t) : 0);
+                           (parts.expiration_ms ? sizeof(std::uint64_t) : 0) +
+                           (parts.due_ms ? sizeof(std::uint64_t) : 0);
   ASSERT(size <= UINT32_MAX);
   return size;
 }
@@ -52,7 +53,8 @@ void store_tail(char* to, const MessageParts& parts) {
     to = base::store_network(to, static_cast<std::uint32_t>(parts.blind_keys.size()));
     to = base::store_bytes(to, parts.blind_keys);
   }
-  if (parts.expiration_ms) base::store_network(to, *parts.expiration_ms);
+  if (parts.expiration_ms) to = base::store_network(to, *parts.expiration_ms);
+  if (parts.due_ms) base::store_network(to, *parts.due_ms);
 }
 
 }  // namespace
@@ -83,7 +85,7 @@ Message Message::make(const MessageParts& parts) {
 }
 
 bool Message::is_sound(base::ByteView encoded) {
-  constexpr int known_flags = flag_persistent | flag_expiration | flag_blind_keys;
+  constexpr int known_flags = flag_persistent | flag_expiration | flag_blind_keys | flag_due;
   base::ByteReader reader(encoded);
   const std::uint8_t version = reader.u8();
   const std::uint8_t flags = reader.u8();
@@ -95,6 +97,7 @@ bool Message::is_sound(base::ByteView encoded) {
   reader.long_string();
   if ((flags & flag_blind_keys) != 0 && !are_keys(reader.long_string())) return false;
   if ((flags & flag_expiration) != 0) reader.u64();
+  if ((flags & flag_due) != 0) reader.u64();
   return !reader.failed() && reader.empty();
 }
 
@@ -113,6 +116,7 @@ MessageBuilder::MessageBuilder(const MessageParts& parts, std::size_t body_size)
         std::uint8_t flags = parts.persistent ? Message::flag_persistent : 0;
         if (parts.expiration_ms) flags |= Message::flag_expiration;
         if (!parts.blind_keys.empty()) flags |= Message::flag_blind_keys;
+        if (parts.due_ms) flags |= Message::flag_due;
         to_ = store_head(to, parts, flags, body_size);
         end_ = to_ + body_size;
         store_tail(end_, parts);

@@ -25,6 +25,8 @@ struct MessageParts {
   std::optional<std::uint64_t> expiration_ms = {};
   /// Further keys that it is routed by and that its receivers don't see; see `add_blind_key`.
   base::ByteView blind_keys = {};
+  /// Until then it waits to be routed, in milliseconds since 1970.
+  std::optional<std::uint64_t> due_ms = {};
 };
 
 void add_blind_key(base::Bytes& keys, base::ByteView key);
@@ -48,15 +50,16 @@ class Message {
   base::ByteView routing_key() const { return parts().routing_key; }
   base::ByteView properties() const { return parts().properties; }
   base::ByteView body() const { return parts().body; }
-  bool is_persistent() const { return block_ && (encoded()[1] & flag_persistent) != 0; }
+  bool is_persistent() const { return has(flag_persistent); }
   std::uint8_t priority() const {
     return block_ ? static_cast<std::uint8_t>(encoded()[2]) : std::uint8_t{0};
   }
-  bool has_expiration() const { return block_ && (encoded()[1] & flag_expiration) != 0; }
+  bool has_expiration() const { return has(flag_expiration); }
   std::optional<std::uint64_t> expiration_ms() const;
+  std::optional<std::uint64_t> due_ms() const;
   /// Of most messages none.
   base::ByteView blind_keys() const;
-  /// All at once; empty parts for no message. Expiration and blind keys are left out.
+  /// All at once; empty parts for no message. Expiration, due time and blind keys are left out.
   MessageParts parts() const;
   explicit operator bool() const { return static_cast<bool>(block_); }
 
@@ -67,7 +70,13 @@ class Message {
   static constexpr std::uint8_t flag_persistent = 1;
   static constexpr std::uint8_t flag_expiration = 2;
   static constexpr std::uint8_t flag_blind_keys = 4;
-  static constexpr std::size_t expiration_bytes = 8;
+  static constexpr std::uint8_t flag_due = 8;
+
+  bool has(std::uint8_t flag) const { return block_ && (encoded()[1] & flag) != 0; }
+  /// The number that ends so many octets before the block does.
+  std::uint64_t number_before(std::size_t rest) const {
+    return base::load_network<std::uint64_t>(encoded().data() + encoded().size() - rest - 8);
+  }
   /// Where the lengths and the texts of names begin.
   static constexpr std::size_t names_at = 3;
 
@@ -97,8 +106,13 @@ class MessageBuilder {
 };
 
 inline std::optional<std::uint64_t> Message::expiration_ms() const {
-  if (!has_expiration()) return {};
-  return base::load_network<std::uint64_t>(encoded().data() + encoded().size() - expiration_bytes);
+  if (!has(flag_expiration)) return {};
+  return number_before(has(flag_due) ? 8 : 0);
+}
+
+inline std::optional<std::uint64_t> Message::due_ms() const {
+  if (!has(flag_due)) return {};
+  return number_before(0);
 }
 
 inline MessageParts Message::parts() const {

@@ -145,3 +145,22 @@ TEST_CASE("blind keys that lead past their end are refused") {
   bytes[bytes.size() - 4] = 4;
   CHECK_FALSE(Message::decode(bytes).has_value());
 }
+
+TEST_CASE("when a message is due stands behind its expiration") {
+  broker::MessageParts parts{"x", "key", "props", "body", true, 5};
+  const std::size_t bare = broker::Message::make(parts).encoded().size();
+  CHECK_FALSE(broker::Message::make(parts).due_ms());
+  parts.due_ms = 12;
+  const broker::Message due = broker::Message::make(parts);
+  CHECK(due.encoded().size() == bare + 8);
+  CHECK(due.due_ms() == 12);
+  CHECK_FALSE(due.has_expiration());
+  parts.expiration_ms = 34;
+  auto both = broker::Message::decode(broker::Message::make(parts).encoded());
+  REQUIRE(both.has_value());
+  CHECK(both->encoded().size() == bare + 16);
+  CHECK(both->due_ms() == 12);
+  CHECK(both->expiration_ms() == 34);
+  CHECK(both->body() == "body");
+  CHECK_FALSE(broker::Message::decode(both->encoded().substr(0, both->encoded().size() - 8)));
+}

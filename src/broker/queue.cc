@@ -377,6 +377,10 @@ std::optional<DyingMessage> Queue::next_dying() {
   return state_->dying.next();
 }
 
+std::vector<MessageIndex> Queue::missing_dying(std::size_t most) const {
+  return state_->dying.missing(most);
+}
+
 void Queue::pass_dying() {
   state_->dying.pass();
 }

@@ -142,6 +142,8 @@ class Queue {
   /// The one that died first, of those that were not passed.
   std::optional<DyingMessage> next_dying();
   void pass_dying();
+  /// Those of the next `most` that are dying and on disk only.
+  std::vector<MessageIndex> missing_dying(std::size_t most) const;
   /// One that was passed is to be taken somewhere else again, after the others.
   void die_again(MessageIndex index, DeathReason reason);
   /// All that are dying are gone.

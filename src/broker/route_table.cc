@@ -1,6 +1,7 @@
 #include "broker/route_table.h"
 
 #include "base/assert.h"
+#include "catalog/delaying.h"
 
 namespace warren::broker {
 
@@ -25,6 +26,7 @@ RouteTable::Kind RouteTable::kind_of(std::string_view type) {
 
 void RouteTable::reset(Kind kind, const base::FieldTable& arguments) {
   kind_ = kind;
+  delays_ = false;
   hash_source_ = kind == Kind::consistent_hash ? HashSource(arguments) : HashSource();
   targets_.clear();
   free_targets_.clear();
@@ -40,6 +42,11 @@ void RouteTable::reset(Kind kind, const base::FieldTable& arguments) {
     case Kind::random: bindings_.emplace<SpreadTable>(); break;
     default: bindings_.emplace<DirectTable>();
   }
+}
+
+void RouteTable::reset(const catalog::Exchange& exchange) {
+  reset(kind_of(catalog::routing_type(exchange)), exchange.arguments);
+  delays_ = exchange.type == catalog::delaying_type;
 }
 
 void RouteTable::add(const catalog::Binding& binding, catalog::QueueId queue, RouteTable* table) {

@@ -40,12 +40,16 @@ class RouteTable {
 
   /// Begins anew, without bindings. Answers stay; the router judges them.
   void reset(Kind kind, const base::FieldTable& arguments = {});
+  void reset(const catalog::Exchange& exchange);
   static Kind kind_of(std::string_view type);
   Kind kind() const { return kind_; }
   /// Whether the exchange looks at more than the routing keys.
   bool looks_at_content() const {
-    return kind_ == Kind::headers || keeps_messages() || !hash_source_.is_routing_key();
+    return kind_ == Kind::headers || keeps_messages() || delays_ ||
+           !hash_source_.is_routing_key();
   }
+  /// Whether messages may have to wait before they are matched.
+  bool delays() const { return delays_; }
   /// Whether equal messages go the same way for as long as the bindings stay.
   bool is_constant() const { return kind_ != Kind::random; }
   /// Whether the exchange remembers messages for who binds late.
@@ -104,6 +108,7 @@ class RouteTable {
   std::int32_t weight_of(const catalog::Binding& binding) const;
 
   Kind kind_ = Kind::nowhere;
+  bool delays_ = false;
   HashSource hash_source_;
   std::variant<DirectTable, Fanout, TopicTable, HeadersTable, SpreadTable> bindings_;
   std::vector<Target> targets_;

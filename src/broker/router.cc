@@ -1,6 +1,7 @@
 #include "broker/router.h"
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -8,6 +9,7 @@
 
 #include "base/assert.h"
 #include "broker/route_table.h"
+#include "catalog/delaying.h"
 
 namespace warren::broker {
 namespace {
@@ -42,6 +44,15 @@ bool is_to_be_kept(const RoutedContent& content) {
   return !says_no || !*says_no;
 }
 
+/// Zero for what is no number.
+std::int64_t parse_whole(std::string_view text) {
+  if (text.starts_with('+')) text.remove_prefix(1);
+  std::int64_t value = 0;
+  const char* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, value);
+  return error == std::errc() && rest == end ? value : 0;
+}
+
 void make_unique(std::vector<QueueId>& queues) {
   if (queues.size() < 2) return;
   std::ranges::sort(queues);
@@ -49,6 +60,23 @@ void make_unique(std::vector<QueueId>& queues) {
 }
 
 }  // namespace
+
+std::uint64_t find_delay_ms(const base::FieldTable* headers) {
+  constexpr double most = UINT32_MAX;
+  const base::FieldValue* value = headers ? headers->find("x-delay") : nullptr;
+  if (!value) return 0;
+  double delay_ms = 0;
+  if (value->is_integer())
+    delay_ms = static_cast<double>(value->to_integer());
+  else if (const auto* number = value->as<double>())
+    delay_ms = *number;
+  else if (const auto* real = value->as<float>())
+    delay_ms = *real;
+  else if (const auto* text = value->as<std::string>())
+    delay_ms = static_cast<double>(parse_whole(*text));
+  // What is no number at all is not above zero either.
+  return delay_ms >= 1 && delay_ms < most + 1 ? static_cast<std::uint64_t>(delay_ms) : 0;
+}
 
 /// Tables are compiled when a publish first needs them, and follow the catalog from then on. One
 /// stays for as long as its exchange exists or others lead to it.
@@ -74,6 +102,7 @@ struct Router::State final : catalog::RouteListener {
   std::vector<RouteTable*> worklist;
   std::vector<TargetNumber> matched;
   std::vector<ResourceName> histories;
+  bool is_held_back = false;
 
   void on_bound(const catalog::Binding& binding) override;
   void on_unbound(const catalog::Binding& binding) override;
@@ -99,6 +128,11 @@ struct Router::State final : catalog::RouteListener {
 
   void walk(RouteTable& start, const Publish& publish, std::vector<QueueId>& out);
   const std::vector<QueueId>* remember(RouteTable& table, const Publish& publish);
+  void forget_last() {
+    histories.clear();
+    is_held_back = false;
+  }
+  std::size_t hold_back(const RouteTable& table, std::vector<QueueId>& out) const;
   void add_named_queues(const Publish& publish, std::vector<QueueId>& out) const;
 };
 
@@ -191,7 +225,7 @@ void Router::State::compile(const ResourceName& name) {
   const catalog::Exchange* exchange = catalog.find_exchange(name);
   if (name.name.empty()) return table.reset(RouteTable::Kind::default_queue);
   if (!exchange) return table.reset(RouteTable::Kind::nowhere);
-  table.reset(RouteTable::kind_of(exchange->type), exchange->arguments);
+  table.reset(*exchange);
   for (const catalog::Binding& binding : catalog.bindings_from(name)) add_binding(table, binding);
   set_alternate(table, *exchange);
 }
@@ -301,7 +335,9 @@ void Router::State::judge(RouteTable& start) {
 }
 
 void Router::State::walk(RouteTable& start, const Publish& publish, std::vector<QueueId>& out) {
-  histories.clear();
+  forget_last();
+  const std::size_t before = out.size();
+  std::size_t held_back = 0;
   ++visit;
   worklist.assign(1, &start);
   start.visited = visit;
@@ -317,6 +353,10 @@ void Router::State::walk(RouteTable& start, const Publish& publish, std::vector<
       add_named_queues(publish, out);
       continue;
     }
+    if (table.delays() && find_delay_ms(publish.content.headers) > 0) {
+      held_back += hold_back(table, out);
+      continue;
+    }
     if (table.keeps_messages() && is_to_be_kept(publish.content)) histories.push_back(table.name);
     const std::uint64_t chance = table.is_constant() ? 0 : random.next();
     table.match({publish.routing_keys, publish.content, chance}, matched);
@@ -329,13 +369,23 @@ void Router::State::walk(RouteTable& start, const Publish& publish, std::vector<
         out.push_back(target.queue);
     }
   }
+  is_held_back = held_back > 0 && out.size() - before == held_back;
   make_unique(out);
 }
 
+std::size_t Router::State::hold_back(const RouteTable& table, std::vector<QueueId>& out) const {
+  const catalog::Queue* queue = catalog.find_queue(catalog::delay_queue_of(table.name));
+  if (!queue) return 0;
+  out.push_back(queue->id);
+  return 1;
+}
+
 void Router::State::add_named_queues(const Publish& publish, std::vector<QueueId>& out) const {
-  for (std::string_view key : publish.routing_keys)
-    if (const auto* queue = catalog.find_queue({publish.exchange.vhost, std::string(key)}))
-      out.push_back(queue->id);
+  for (std::string_view key : publish.routing_keys) {
+    const auto* queue = catalog.find_queue({publish.exchange.vhost, std::string(key)});
+    // Nobody but its exchange puts anything into a queue of delayed messages.
+    if (queue && !catalog::is_delay_queue(key)) out.push_back(queue->id);
+  }
 }
 
 /// The remembered answer, or null when it is not worth remembering.
@@ -376,14 +426,14 @@ Router& Router::operator=(Router&&) noexcept = default;
 void Router::route(const ResourceName& exchange, std::string_view routing_key,
                    const RoutedContent& content, std::vector<QueueId>& out) {
   RouteTable* table = state_->find_table(exchange);
-  if (!table) return state_->histories.clear();
+  if (!table) return state_->forget_last();
   Publish publish{exchange, std::span(&routing_key, 1), content};
   state_->judge(*table);
   const bool is_for_key_alone = !table->needs_content && table->is_repeatable;
   const std::vector<QueueId>* answer =
       is_for_key_alone ? state_->remember(*table, publish) : nullptr;
   if (!answer) return state_->walk(*table, publish, out);
-  state_->histories.clear();
+  state_->forget_last();
   bool was_empty = out.empty();
   out.insert(out.end(), answer->begin(), answer->end());
   if (!was_empty) make_unique(out);
@@ -393,11 +443,15 @@ void Router::route(const ResourceName& exchange, std::span<const std::string_vie
                    const RoutedContent& content, std::vector<QueueId>& out) {
   if (RouteTable* table = state_->find_table(exchange))
     return state_->walk(*table, Publish{exchange, routing_keys, content}, out);
-  state_->histories.clear();
+  state_->forget_last();
 }
 
 const std::vector<ResourceName>& Router::histories() const {
   return state_->histories;
+}
+
+bool Router::is_held_back() const {
+  return state_->is_held_back;
 }
 
 Router::Needs Router::needs(const ResourceName& exchange) {

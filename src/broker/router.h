@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -10,6 +11,11 @@
 #include "catalog/catalog.h"
 
 namespace warren::broker {
+
+/// How long the header x-delay wants a message to wait, in milliseconds. Texts and fractions count
+/// for the whole numbers that they say. Zero for what is not there, no number, or not between 1 and
+/// the most that 32 bits hold.
+std::uint64_t find_delay_ms(const base::FieldTable* headers);
 
 /// Finds the queues that a publish reaches: through the exchange's own bindings, on through
 /// bindings between exchanges, and through alternate exchanges where an exchange has no binding
@@ -45,6 +51,9 @@ class Router {
   /// The x-recent-history exchanges by which the last routed message came, and which are to
   /// remember it. Nearly always none.
   const std::vector<catalog::ResourceName>& histories() const;
+  /// All that the last routed message came to are the queues of exchanges that delay: where it will
+  /// go nobody knows yet. Such a message is routed anew when it is due.
+  bool is_held_back() const;
 
  private:
   struct State;

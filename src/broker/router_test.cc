@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "broker/test_catalog.h"
@@ -262,4 +263,83 @@ TEST_CASE_FIXTURE(RouterFixture, "recent-history exchanges are told of where a m
   CHECK(route("x", "k", &headers) == "a");
   CHECK(router.histories() == x);
   CHECK_FALSE(router.needs({"/", "amq.direct"}).key_alone);
+}
+
+TEST_CASE("how long a message is to wait") {
+  auto delay = [](FieldValue value) {
+    const FieldTable headers{{"x-delay", std::move(value)}};
+    return find_delay_ms(&headers);
+  };
+  CHECK(find_delay_ms(nullptr) == 0);
+  CHECK(delay(std::int32_t{5000}) == 5000);
+  CHECK(delay(std::int64_t{4'294'967'295}) == 4'294'967'295u);
+  CHECK(delay(std::int64_t{4'294'967'296}) == 0);
+  CHECK(delay(std::int8_t{-1}) == 0);
+  CHECK(delay(std::uint16_t{7}) == 7);
+  CHECK(delay(2.9) == 2);
+  CHECK(delay(0.9) == 0);
+  CHECK(delay(4'294'967'295.9) == 4'294'967'295u);
+  CHECK(delay(1e300) == 0);
+  CHECK(delay(std::nan("")) == 0);
+  CHECK(delay(3.5f) == 3);
+  CHECK(delay("250") == 250);
+  CHECK(delay("+250") == 250);
+  CHECK(delay("-250") == 0);
+  CHECK(delay("soon") == 0);
+  CHECK(delay("99999999999999999999") == 0);
+  CHECK(delay(true) == 0);
+  CHECK(delay(base::FieldDecimal{2, 500}) == 0);
+  CHECK(delay(base::FieldTimestamp{500}) == 0);
+}
+
+TEST_CASE_FIXTURE(RouterFixture, "a message that is to wait goes to the queue of its exchange") {
+  const FieldTable later{{"x-delay", FieldValue(std::int32_t{100})}};
+  const FieldTable over{{"x-delay", FieldValue(std::int32_t{-100})}};
+  queue("a");
+  exchange("x", "x-delayed-message", {{"x-delayed-type", FieldValue("direct")}});
+  bind("x", "a", "k");
+  CHECK(router.needs({"/", "x"}).content);
+  CHECK_FALSE(router.needs({"/", "x"}).key_alone);
+  CHECK(route("x", "k", &later) == "amq.delayed.x");
+  CHECK(router.is_held_back());
+  // Where it leads is asked when it is due.
+  CHECK(route("x", "nowhere", &later) == "amq.delayed.x");
+  CHECK(route("x", "k", &over) == "a");
+  CHECK_FALSE(router.is_held_back());
+  CHECK(route("x", "k") == "a");
+  CHECK(route("x", "nowhere").empty());
+  CHECK_FALSE(router.is_held_back());
+}
+
+TEST_CASE_FIXTURE(RouterFixture, "a message may go to a queue at once and wait for others") {
+  const FieldTable later{{"x-delay", FieldValue(std::int32_t{100})}};
+  queue("a");
+  exchange("x", "x-delayed-message", {{"x-delayed-type", FieldValue("fanout")}});
+  exchange("y", "x-delayed-message", {{"x-delayed-type", FieldValue("topic")}});
+  bind("amq.fanout", "->x", "");
+  CHECK(route("amq.fanout", "", &later) == "amq.delayed.x");
+  CHECK(router.is_held_back());
+  bind("amq.fanout", "->y", "");
+  CHECK(route("amq.fanout", "", &later) == "amq.delayed.x amq.delayed.y");
+  CHECK(router.is_held_back());
+  bind("amq.fanout", "a", "");
+  CHECK(route("amq.fanout", "", &later) == "a amq.delayed.x amq.delayed.y");
+  CHECK_FALSE(router.is_held_back());
+  CHECK(route("amq.fanout", "") == "a");
+}
+
+TEST_CASE_FIXTURE(RouterFixture, "an exchange that delays knows its alternate when time has come") {
+  const FieldTable later{{"x-delay", FieldValue(std::int32_t{100})}};
+  queue("lost");
+  bind("amq.fanout", "lost", "");
+  exchange("x", "x-delayed-message",
+           {{"x-delayed-type", FieldValue("direct")},
+            {"alternate-exchange", FieldValue("amq.fanout")}});
+  CHECK(route("x", "k", &later) == "amq.delayed.x");
+  CHECK(route("x", "k") == "lost");
+}
+
+TEST_CASE_FIXTURE(RouterFixture, "nobody publishes to a queue of delayed messages by its name") {
+  exchange("x", "x-delayed-message", {{"x-delayed-type", FieldValue("direct")}});
+  CHECK(route("", "amq.delayed.x").empty());
 }
