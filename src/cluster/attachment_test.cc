@@ -35,6 +35,7 @@ struct Context final : QueueContext {
   void wake_at(QueueId, base::Time) override {}
   broker::Router& router() override { std::abort(); }
   Channels& channels() override { std::abort(); }
+  void remember(const catalog::ResourceName&, const broker::Message&) override { std::abort(); }
   void propose(const catalog::Command&, Done) override {}
 
   std::size_t largest() {

@@ -1,7 +1,9 @@
 #include "cluster/dead_letters.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "catalog/placement.h"
 #include "cluster/channels.h"
 
 namespace warren::cluster {
@@ -10,6 +12,10 @@ namespace {
 /// How much may be under way from one queue.
 constexpr std::size_t max_letters = 1'024;
 constexpr std::size_t max_letter_bytes = 4u << 20;
+/// Delayed messages come due in any order, so what stands next to one is of little use: several
+/// short pieces are read at once.
+constexpr std::size_t due_read_bytes = 16u << 10;
+constexpr std::size_t due_read_ahead = 256;
 /// A queue without targets gets rid of so many at once.
 constexpr std::size_t most_at_once = 10'000;
 constexpr base::Duration offer_interval = std::chrono::seconds(1);
@@ -38,7 +44,10 @@ void DeadLetters::work(const DeadLetterRule& rule, MessageIndex limit,
     auto dying = replica_.queue().next_dying();
     // One that may still be taken back must not be found somewhere else already.
     if (!dying || dying->index > limit) return;
-    if (!dying->message) return replica_.fetch_dying(dying->index);
+    if (!dying->message) {
+      if (rule.is_delay) return replica_.fetch_dying(due_read_ahead, due_read_bytes);
+      return replica_.fetch_dying(1, SIZE_MAX);
+    }
     if (sent == most_at_once) return context_.wake(replica_.id());
     replica_.queue().pass_dying();
     send(rule, *dying, gone);
@@ -49,16 +58,27 @@ void DeadLetters::send(const DeadLetterRule& rule, const broker::DyingMessage& d
                        std::vector<MessageIndex>& gone) {
   const catalog::Queue* queue = context_.catalog().find_queue(replica_.id());
   if (!queue) return;
-  DeadLetter made = make_dead_letter(dying.message, dying.reason, queue->name, rule,
-                                     context_.clock().wall_time(), context_.catalog(),
-                                     context_.router());
+  DeadLetter made =
+      rule.is_delay
+          ? make_due_letter(dying.message, {queue->name.vhost, rule.exchange}, context_.router())
+          : make_dead_letter(dying.message, dying.reason, queue->name, rule,
+                             context_.clock().wall_time(), context_.catalog(), context_.router());
+  const auto is_down = [&](QueueId target) {
+    const catalog::Queue* found = context_.catalog().find_queue(target);
+    return found && !catalog::is_queue_running(context_.catalog(), *found);
+  };
+  if (rule.is_delay && std::ranges::any_of(made.queues, is_down))
+    return put_off_.push_back(dying.index);
+  for (const catalog::ResourceName& exchange : made.histories)
+    context_.remember(exchange, made.message);
   if (made.queues.empty()) {
     gone.push_back(dying.index);
     return;
   }
   bytes_ += made.message.encoded().size();
   Letter& letter = letters_[dying.index];
-  letter = {std::move(made.message), {}, made.queues.size()};
+  const std::size_t targets = made.queues.size();
+  letter = {std::move(made.message), {}, targets, targets, rule.is_delay};
   for (QueueId target : made.queues) send_to(dying.index, letter, target);
 }
 
@@ -86,10 +106,12 @@ void DeadLetters::on_answers(std::span<const PublishSeq> publishes, bool is_refu
     Letter& letter = place->second;
     --letter.waiting;
     if (is_refusal) letter.refused.push_back(target);
-    if (letter.waiting > 0 || !letter.refused.empty()) continue;
+    if (letter.waiting > 0) continue;
+    const bool is_put_off = letter.is_delay && letter.refused.size() == letter.targets;
+    if (!letter.refused.empty() && !is_put_off) continue;
     bytes_ -= letter.message.encoded().size();
     letters_.erase(place);
-    confirmed_.push_back(index);
+    (is_put_off ? put_off_ : confirmed_).push_back(index);
   }
   context_.wake(replica_.id());
 }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "broker/channel.h"
@@ -12,12 +13,15 @@
 
 namespace warren::cluster {
 
-/// Takes what dies in a queue to where the queue's dead go. It belongs to the queue's leader, and
+/// Takes what dies in a queue to where the queue's dead go, and what is due in a queue of delayed
+/// messages to where it was to go. It belongs to the queue's leader, and
 /// publishes as a channel of this node does, so that a target may be led anywhere and may fail
 /// over. A message leaves the queue when every target has confirmed it, or at once when it has
 /// none. What a target refuses it is offered again after a while.
 ///
-/// A bounded number of messages is under way; the others wait in the queue, on disk if need be.
+/// A bounded number of messages is under way; the others wait in the queue, on disk if need be. So
+/// that no target holds up the others, what was delayed is put off when a target is down, or when
+/// all of them refuse it.
 class DeadLetters final : public broker::ChannelEvents {
  public:
   DeadLetters(QueueContext& context, Replica& replica);
@@ -26,6 +30,9 @@ class DeadLetters final : public broker::ChannelEvents {
   /// Sends what died and has an index up to `limit`. Appends to `gone` what is to leave the queue;
   /// wakes the queue when there is more.
   void work(const DeadLetterRule& rule, MessageIndex limit, std::vector<MessageIndex>& gone);
+
+  /// What was put off since the last call: it is dying still, and passed.
+  std::vector<MessageIndex> take_put_off() { return std::exchange(put_off_, {}); }
 
   void on_confirmed(std::span<const PublishSeq> publishes) override;
   void on_rejected(std::span<const PublishSeq> publishes) override;
@@ -36,6 +43,8 @@ class DeadLetters final : public broker::ChannelEvents {
     broker::Message message;
     std::vector<QueueId> refused;  ///< to be asked again
     std::size_t waiting = 0;       ///< targets that have not answered
+    std::size_t targets = 0;
+    bool is_delay = false;
   };
   struct Sent {
     MessageIndex index;
@@ -57,6 +66,7 @@ class DeadLetters final : public broker::ChannelEvents {
   std::size_t bytes_ = 0;  ///< of letters_
   std::map<PublishSeq, Sent> sent_;
   std::vector<MessageIndex> confirmed_;
+  std::vector<MessageIndex> put_off_;
   base::Time offer_again_at_ = base::never;
 };
 

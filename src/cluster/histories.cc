@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "catalog/delaying.h"
 #include "codec/amqp091_properties.h"
 
 namespace warren::cluster {
@@ -47,7 +48,7 @@ Histories::~Histories() {
 
 bool Histories::is_history(const catalog::ResourceName& name) const {
   const catalog::Exchange* exchange = context_.catalog().find_exchange(name);
-  return exchange && exchange->type == history_type;
+  return exchange && catalog::routing_type(*exchange) == history_type;
 }
 
 void Histories::remember(const catalog::ResourceName& exchange, const broker::Message& message) {

@@ -47,6 +47,7 @@ struct Member final : QueueContext, base::Clock {
   void wake_at(QueueId, base::Time) override {}
   broker::Router& router() override { return own_router; }
   Channels& channels() override { return own_channels; }
+  void remember(const catalog::ResourceName&, const broker::Message&) override { std::abort(); }
   void propose(const catalog::Command&, Done) override {}
 
   void remember(const std::string& body) { histories.remember({"/", "x"}, message(body)); }

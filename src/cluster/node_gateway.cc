@@ -38,6 +38,10 @@ broker::Router& Node::Impl::router() {
   return *router_;
 }
 
+void Node::Impl::remember(const catalog::ResourceName& exchange, const broker::Message& message) {
+  histories_->remember(exchange, message);
+}
+
 catalog::ConnectionId Node::Impl::make_connection_id() {
   return {id_base() + ++last_connection_};
 }
@@ -57,7 +61,7 @@ void Node::publish(broker::ChannelId channel, broker::PublishSeq seq,
 }
 
 void Node::remember(const catalog::ResourceName& exchange, const broker::Message& message) {
-  impl_->histories_->remember(exchange, message);
+  impl_->remember(exchange, message);
 }
 
 bool Node::is_congested(broker::ChannelId channel) {

@@ -49,6 +49,7 @@ class Node::Impl final : public QueueContext {
   void wake_at(QueueId queue, base::Time at) override { host_->wake_at(queue, at); }
   broker::Router& router() override;
   Channels& channels() override { return *channels_; }
+  void remember(const catalog::ResourceName& exchange, const broker::Message& message) override;
   void propose(const catalog::Command& command, Done done) override;
 
   // Time and turns.

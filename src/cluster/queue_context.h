@@ -35,9 +35,11 @@ class QueueContext {
   /// Has the queue looked after when that time comes, or before: an earlier one asked for since
   /// counts, and then this one has to be asked for again.
   virtual void wake_at(QueueId queue, base::Time at) = 0;
-  /// For dead letters: they are routed and published here like what clients publish.
+  /// For dead letters and what was delayed: they are routed and published here like what clients
+  /// publish, and may come by exchanges that remember them.
   virtual broker::Router& router() = 0;
   virtual Channels& channels() = 0;
+  virtual void remember(const catalog::ResourceName& exchange, const broker::Message& message) = 0;
   using Done = std::function<void(base::Result<catalog::Applied>)>;
   virtual void propose(const catalog::Command& command, Done done) = 0;
 };

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "broker/queue_arguments.h"
+#include "catalog/delaying.h"
 
 namespace warren::cluster {
 
@@ -13,6 +14,8 @@ namespace {
 constexpr base::Duration retry_interval = std::chrono::seconds(1);
 /// A queue with less than that part of the budget in memory is not worth a segment.
 constexpr std::uint64_t thin_part_of_budget = 256;
+/// A patient queue keeps no more than that in memory.
+constexpr std::uint64_t patient_bytes = 32u << 20;
 
 }  // namespace
 
@@ -72,6 +75,7 @@ void QueueHost::place(QueueId id) {
   Hosted& hosted = hosted_[id];
   if (!hosted.replica)
     hosted.replica = std::make_unique<Replica>(id, queue->durable, log_, segments_);
+  hosted.is_patient = catalog::is_delay_queue(queue->name.name);
   broker::Queue& state = hosted.replica->queue();
   state.set_max_priority(broker::max_priority(queue->arguments));
   state.set_single_active_consumer(broker::has_single_active_consumer(queue->arguments));
@@ -266,8 +270,15 @@ bool QueueHost::work() {
     if (hosted->replica->is_refused()) refused_.insert(id);
     compact(id, *hosted);
     count(id, *hosted);
+    if (hosted->is_patient) page_out_if_patient(id, *hosted);
   }
   return wants_sync;
+}
+
+void QueueHost::page_out_if_patient(QueueId id, Hosted& hosted) {
+  if (hosted.resident_bytes <= std::min(patient_bytes, memory_budget_)) return;
+  hosted.replica->page_out(hosted.resident_bytes);
+  count(id, hosted);
 }
 
 void QueueHost::count(QueueId id, Hosted& hosted) {

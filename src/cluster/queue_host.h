@@ -75,6 +75,8 @@ class QueueHost {
     std::unique_ptr<Replica> replica;
     std::unique_ptr<QueueLeader> leader;
     std::unique_ptr<QueueFollower> follower;
+    /// Most of its messages are not wanted soon, so little of them stays in memory.
+    bool is_patient = false;
     std::uint64_t resident_bytes = 0;  ///< of its messages, as last counted
     base::Time wake_at = base::never;  ///< its entry in alarms_
   };
@@ -88,6 +90,7 @@ class QueueHost {
 
   void count(QueueId id, Hosted& hosted);
   void compact(QueueId id, Hosted& hosted);
+  void page_out_if_patient(QueueId id, Hosted& hosted);
 
   QueueContext& context_;
   storage::Log& log_;

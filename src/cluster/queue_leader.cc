@@ -42,6 +42,7 @@ QueueLeader::QueueLeader(QueueContext& context, Replica& replica, Epoch epoch)
   // What was delivered last before a crash may not be on record, and the flag must not be missing.
   replica_.queue().mark_redelivered(replica_.last());
   read_settings();
+  hold_back_if_delaying();
   read_dead_letter_rule();
 }
 
@@ -128,7 +129,9 @@ void QueueLeader::order(decltype(QueueEntry::what) what) {
 }
 
 void QueueLeader::handle(const ToQueue& to, const SubscribeTo& subscribe) {
-  auto subscribed = replica_.queue().subscribe(to.channel, subscribe.subscription);
+  auto subscribed = check_open();
+  if (subscribed)
+    subscribed = replica_.queue().subscribe(to.channel, subscribe.subscription);
   if (subscribe.request) {
     reply(to, subscribe.request,
           subscribed ? base::Result<broker::Reply>(broker::Reply{})
@@ -181,6 +184,8 @@ void QueueLeader::handle(const ToQueue& to, const CountFrom& count) {
 }
 
 void QueueLeader::handle(const ToQueue& to, const PurgeFrom& purge) {
+  if (auto open = check_open(); !open)
+    return reply(to, purge.request, std::unexpected(open.error()));
   std::vector<MessageIndex> gone;
   replica_.queue().purge(gone);
   std::uint64_t count = gone.size();
@@ -556,7 +561,9 @@ void QueueLeader::advance() {
   answer_gets();
   serve();
   wake_for_expiry();
+  if (delays_) end_due();
   bury();
+  if (delays_) wake_for_due();
   if (settings_.expires_ms) delete_if_unused_for_long();
   if (deleting_) retry_deletion();
   ship();

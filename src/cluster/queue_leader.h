@@ -8,6 +8,7 @@
 #include "base/ring.h"
 #include "broker/queue_arguments.h"
 #include "cluster/dead_letters.h"
+#include "cluster/delays.h"
 #include "cluster/queue_context.h"
 #include "cluster/replica.h"
 
@@ -121,6 +122,10 @@ class QueueLeader {
   void drop_lost();
   void read_dead_letter_rule();
   void bury();
+  void hold_back_if_delaying();
+  base::Result<> check_open() const;
+  void end_due();
+  void wake_for_due();
   void settle_for_good(std::vector<MessageIndex> gone);
   void reply(const ToQueue& to, RequestId request, base::Result<broker::Reply> result);
   void tell(ChannelId channel, Lease lease, QueueEvent event);
@@ -166,6 +171,7 @@ class QueueLeader {
   std::multimap<MessageIndex, PendingSync> syncs_;
   std::optional<DeadLetterRule> rule_;
   std::unique_ptr<DeadLetters> dead_letters_;  ///< made when the first message has died
+  std::unique_ptr<Delays> delays_;  ///< of a queue of delayed messages only
   std::shared_ptr<Proposal> deleting_;
   std::shared_ptr<Proposal> yielding_;
 };

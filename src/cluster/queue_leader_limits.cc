@@ -24,7 +24,10 @@ void QueueLeader::handle(const ToQueue& to, const PublishTo& batch) {
     } else if (refuses(publish.message)) {
       refuse(to, publish, rejected);
     } else {
-      take(to, publish);
+      if (delays_)
+        take(to, {publish.seq, make_delayed(publish.message, context_.clock().wall_time())});
+      else
+        take(to, publish);
       last = publish.seq;
     }
   }
@@ -37,9 +40,10 @@ void QueueLeader::take(const ToQueue& to, const Publish& publish) {
     PublishSeq refused = std::exchange(attachments_.at(to.channel).refused, PublishSeq{});
     if (refused) note_refused(to.channel, refused);
   }
-  if (settings_.message_ttl_ms || publish.message.has_expiration() ||
-      replica_.queue().has_times())
-    date(publish.message);
+  // An expiration does not count yet while a message is delayed.
+  const bool may_expire = settings_.message_ttl_ms || publish.message.has_expiration() ||
+                          replica_.queue().has_times();
+  if (may_expire && !delays_) date(publish.message);
   order(Enqueued{to.channel, publish.seq, publish.message});
   replica_.queue().put(replica_.last(), publish.message, false);
   confirms_.push_back({replica_.last(), to.channel, to.lease, publish.seq});

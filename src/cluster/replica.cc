@@ -418,8 +418,13 @@ void Replica::fetch(MessageIndex from) {
   if (pages_) pages_->fetch(from, ReplicaPages::Reader::snapshot);
 }
 
-void Replica::fetch_dying(MessageIndex index) {
-  pages().fetch_or_lose(index, ReplicaPages::Reader::dead_letters);
+void Replica::fetch_dying(std::size_t most, std::size_t most_bytes) {
+  for (MessageIndex index : queue_.missing_dying(most))
+    pages().fetch_or_lose(index, ReplicaPages::Reader::dead_letters, most_bytes);
+}
+
+void Replica::fetch_waiting(MessageIndex from) {
+  pages().fetch_or_lose(from, ReplicaPages::Reader::deliveries);
 }
 
 std::vector<MessageIndex> Replica::take_lost() {

@@ -88,8 +88,11 @@ class Replica {
   void page_in();
   /// A snapshot needs the messages from there on.
   void fetch(MessageIndex from);
-  /// That one, which is dying, is wanted in memory.
-  void fetch_dying(MessageIndex index);
+  /// The next `most` that are dying are wanted in memory, the first above all; what follows one may
+  /// come with it, as far as `most_bytes` go.
+  void fetch_dying(std::size_t most, std::size_t most_bytes);
+  /// The same for those from there on that wait in a queue that delivers nothing.
+  void fetch_waiting(MessageIndex from);
   /// Messages whose only copy here was found damaged. Whoever leads must order their end.
   std::vector<MessageIndex> take_lost();
   bool has_lost() const { return pages_ && pages_->has_lost(); }

@@ -153,9 +153,21 @@ bool ReplicaPages::holds(MessageIndex index) {
 
 // Reading.
 
-void ReplicaPages::fetch(MessageIndex from, Reader reader) {
-  std::optional<Reading>& reading = readings_[static_cast<std::size_t>(reader)];
-  if (reading || refuses_reads_) return;
+/// Where a reading of that slot may be noted; null while the reader must wait, or waits for it.
+std::optional<ReplicaPages::Reading>* ReplicaPages::find_reading(Reader reader, FileId file,
+                                                                 std::size_t slot) {
+  auto first = std::begin(readings_) + static_cast<std::ptrdiff_t>(reader);
+  auto last = reader == Reader::dead_letters ? std::end(readings_) : std::next(first);
+  for (auto place = first; place != last; ++place)
+    if (*place && (*place)->file == file && (*place)->first_slot <= slot &&
+        slot < (*place)->end_slot)
+      return nullptr;
+  auto free = std::find_if(first, last, [](const auto& place) { return !place; });
+  return free == last ? nullptr : &*free;
+}
+
+void ReplicaPages::fetch(MessageIndex from, Reader reader, std::size_t most_bytes) {
+  if (refuses_reads_) return;
   Segment* segment = segments_.find_from(key_of(from));
   std::size_t slot = 0;
   while (segment) {
@@ -165,20 +177,22 @@ void ReplicaPages::fetch(MessageIndex from, Reader reader) {
     segment = segments_.find_from(segment->last().next());
   }
   if (!segment || (write_ && write_->file == segment->file())) return;
+  std::optional<Reading>* reading = find_reading(reader, segment->file(), slot);
+  if (!reading) return;
   std::uint32_t begin = segment->offset(slot);
   std::size_t end = slot + 1;
-  while (end < segment->count() &&
-         segment->offset(end + 1) - begin <= store_.options().read_bytes)
+  most_bytes = std::min(most_bytes, store_.options().read_bytes);
+  while (end < segment->count() && segment->offset(end + 1) - begin <= most_bytes)
     ++end;
   while (!segment->is_live(end - 1)) --end;
-  reading = Reading{reader, segment->file(), slot, end};
+  *reading = Reading{reader, segment->file(), slot, end};
   store_.read(stream_, segment->file(), begin, segment->offset(end) - begin);
 }
 
-void ReplicaPages::fetch_or_lose(MessageIndex index, Reader reader) {
+void ReplicaPages::fetch_or_lose(MessageIndex index, Reader reader, std::size_t most_bytes) {
   // It is in no segment when what held it was damaged.
   if (knows(index))
-    fetch(index, reader);
+    fetch(index, reader, most_bytes);
   else if (std::ranges::find(lost_, index) == lost_.end())
     lose(index);
 }

@@ -51,12 +51,12 @@ class ReplicaPages {
   /// Whether the message was put into a durable segment.
   bool holds(MessageIndex index);
 
-  /// Who wants messages; each has one reading under way.
+  /// Who wants messages; each has one reading under way, dead letters several.
   enum class Reader : std::uint8_t { deliveries, snapshot, dead_letters };
-  /// Has the messages from `from` on read.
-  void fetch(MessageIndex from, Reader reader);
+  /// Has the messages from `from` on read, at least one, and no more than `most_bytes` of several.
+  void fetch(MessageIndex from, Reader reader, std::size_t most_bytes = SIZE_MAX);
   /// Has that one read, and what follows it; when no segment has it, it is lost.
-  void fetch_or_lose(MessageIndex index, Reader reader);
+  void fetch_or_lose(MessageIndex index, Reader reader, std::size_t most_bytes = SIZE_MAX);
   /// Reads ahead of the deliveries.
   void read_ahead(bool has_consumers);
   /// Messages that were found damaged: they are nowhere else.
@@ -113,6 +113,7 @@ class ReplicaPages {
   };
 
   std::deque<storage::Segment>::const_iterator first_unsynced() const;
+  std::optional<Reading>* find_reading(Reader reader, storage::FileId file, std::size_t slot);
   void on_written(const storage::SegmentEvent& event);
   void on_read(const storage::SegmentEvent& event);
   void page_in(const Reading& reading, base::ByteView bytes, const storage::Segment& segment);
@@ -131,7 +132,9 @@ class ReplicaPages {
   MessageIndex stored_;
   std::optional<Write> write_;
   storage::FileId syncing_;
-  std::optional<Reading> readings_[3];  ///< by Reader
+  /// By Reader; all from dead_letters on are for those.
+  static constexpr std::size_t most_readings = 18;
+  std::optional<Reading> readings_[most_readings];
   std::deque<Window> windows_;  ///< what was read and may be in memory
   MessageIndex ahead_trigger_;
   MessageIndex ahead_next_;

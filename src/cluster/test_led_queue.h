@@ -141,6 +141,7 @@ struct LedQueue final : QueueContext {
     proposers.back()(base::fail(base::ErrorCode::unavailable, "no majority"));
     advance();
   }
+  void remember(const catalog::ResourceName&, const broker::Message&) override { std::abort(); }
 
   Times times;
   base::Time alarm = base::never;

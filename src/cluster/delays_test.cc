@@ -1,0 +1,374 @@
+#include "cluster/delays.h"
+
+#include <doctest/doctest.h>
+
+#include "catalog/delaying.h"
+#include "cluster/node.h"
+#include "codec/amqp091_properties.h"
+#include "storage/memory_disk.h"
+
+using namespace warren;
+using namespace warren::cluster;
+using namespace std::chrono_literals;
+using base::FieldTable;
+using base::FieldValue;
+using codec::amqp091::Properties;
+using std::chrono::milliseconds;
+
+namespace {
+
+/// One node over a disk in memory with an exchange "x" that delays, and its only client.
+struct DelayNode final : base::Clock, broker::ChannelEvents {
+  explicit DelayNode(const char* type = "direct", std::uint64_t memory_budget = 1u << 30) {
+    NodeOptions options;
+    options.name = "rabbit@test";
+    options.first_user.name = "guest";
+    options.memory_budget = memory_budget;
+    auto started = Node::start(options, disk, base::Random(1), *this);
+    REQUIRE(started.has_value());
+    node = std::move(*started);
+    disk.set_events(&disk_done);
+    turn();
+    REQUIRE(node->phase() == NodePhase::running);
+    channel = node->open_channel(*this);
+    exchange("x", "x-delayed-message", {{"x-delayed-type", FieldValue(type)}});
+  }
+
+  base::Time now() const override { return base::Time(1h + passed); }
+  base::WallTime wall_time() const override { return base::WallTime(1'700'000'000s + passed); }
+  void turn() {
+    for (int i = 0; i < 30; ++i) {
+      if (node->deadline() <= now()) node->tick();
+      node->end_turn();
+      disk.run_all();
+    }
+  }
+  /// Like the server, it wakes the node when that asked for it.
+  void pass(milliseconds duration) {
+    const milliseconds end = passed + duration;
+    while (node->deadline() <= base::Time(1h + end)) {
+      passed = std::max(passed, std::chrono::ceil<milliseconds>(node->deadline() - base::Time(1h)));
+      ++wakeups;
+      turn();
+    }
+    passed = end;
+    turn();
+  }
+  void change(const catalog::Command& command) {
+    node->change(channel, {++requests}, command);
+    turn();
+  }
+  void exchange(const std::string& name, const std::string& type, FieldTable arguments = {}) {
+    catalog::Exchange exchange;
+    exchange.name = {"/", name};
+    exchange.type = type;
+    exchange.durable = true;
+    exchange.arguments = std::move(arguments);
+    change(catalog::DeclareExchange{exchange});
+  }
+  catalog::QueueId queue(const std::string& name, FieldTable arguments = {},
+                         const std::string& leader = "rabbit@test") {
+    catalog::DeclareQueue command;
+    command.queue.name = {"/", name};
+    command.queue.durable = true;
+    command.queue.leader = leader;
+    command.queue.arguments = std::move(arguments);
+    change(command);
+    return find(name);
+  }
+  void bind(const std::string& queue, const std::string& key, const std::string& exchange = "x") {
+    change(catalog::AddBinding{
+        {{"/", exchange}, catalog::DestinationKind::queue, queue, key, {}}});
+  }
+  catalog::QueueId find(const std::string& name) const {
+    return node->catalog().find_queue(catalog::ResourceName{"/", name})->id;
+  }
+
+  static broker::Message message(const std::string& body, Properties properties,
+                                 const std::string& key = "k") {
+    base::Bytes encoded;
+    encode_properties(encoded, properties);
+    broker::MessageParts parts{"x", key, encoded, body};
+    parts.persistent = properties.delivery_mode == 2;
+    parts.expiration_ms = codec::amqp091::read_expiration(properties.expiration);
+    return broker::Message::make(parts);
+  }
+  static Properties delayed(std::int32_t delay_ms) {
+    Properties properties;
+    properties.headers = FieldTable{{"x-delay", FieldValue(delay_ms)}};
+    return properties;
+  }
+  void publish(const broker::Message& message, catalog::QueueId to) {
+    node->publish(channel, {++published}, message, {{to}});
+    turn();
+  }
+  void delay(const std::string& body, std::int32_t delay_ms, const std::string& key = "k") {
+    publish(message(body, delayed(delay_ms), key), find("amq.delayed.x"));
+  }
+  std::optional<broker::Message> get(catalog::QueueId queue) {
+    got.reset();
+    node->get(channel, {++requests}, queue, true);
+    turn();
+    return got ? std::optional(got->message) : std::nullopt;
+  }
+  /// The bodies of all that is there.
+  std::string drain(catalog::QueueId queue) {
+    std::string bodies;
+    while (auto message = get(queue)) bodies += std::string(message->body()) + " ";
+    return bodies;
+  }
+  broker::QueueCounts counts(const std::string& name) const {
+    for (const QueueStatus& status : node->led_queues())
+      if (status.queue == find(name)) return status.counts;
+    return {};
+  }
+
+  void on_confirmed(std::span<const PublishSeq> publishes) override {
+    confirmed += publishes.size();
+  }
+  void on_got(broker::RequestId, base::Result<std::optional<broker::Delivery>> delivery,
+              std::uint64_t) override {
+    if (delivery) got = *delivery;
+  }
+  void on_reply(broker::RequestId, base::Result<broker::Reply> reply) override {
+    refusal = reply ? "" : reply.error().text;
+  }
+
+  struct DiskDone final : storage::DiskEvents {
+    explicit DiskDone(DelayNode& to) : to(to) {}
+    void on_disk_done(storage::DiskToken token, base::Result<> result) override {
+      to.node->on_disk_done(token, std::move(result));
+    }
+    void on_disk_read(storage::DiskToken token, base::Result<base::Bytes> result) override {
+      ++to.reads;
+      to.node->on_disk_read(token, std::move(result));
+    }
+    DelayNode& to;
+  };
+
+  milliseconds passed{};
+  storage::MemoryDisk disk;
+  DiskDone disk_done{*this};
+  std::unique_ptr<Node> node;
+  broker::ChannelId channel;
+  std::uint64_t requests = 0, published = 0, confirmed = 0, reads = 0, wakeups = 0;
+  std::optional<broker::Delivery> got;
+  std::string refusal;
+};
+
+Properties properties_of(const broker::Message& message) {
+  auto properties = codec::amqp091::decode_properties(message.properties());
+  REQUIRE(properties.has_value());
+  return *properties;
+}
+
+}  // namespace
+
+TEST_CASE("a delayed message comes when it is due, not before, and says how long it waited") {
+  DelayNode at;
+  auto queue = at.queue("q");
+  at.bind("q", "k");
+  at.delay("body", 5000);
+  CHECK(at.confirmed == 1);
+  CHECK(at.counts("amq.delayed.x").ready == 1);
+  at.pass(4999ms);
+  CHECK_FALSE(at.get(queue));
+  at.pass(1ms);
+  auto message = at.get(queue);
+  REQUIRE(message);
+  CHECK(message->body() == "body");
+  CHECK(message->exchange() == "x");
+  CHECK(message->routing_key() == "k");
+  CHECK_FALSE(message->is_persistent());
+  CHECK_FALSE(message->due_ms());
+  CHECK(*properties_of(*message).headers->find("x-delay") == FieldValue(std::int32_t{-5000}));
+  CHECK(at.counts("amq.delayed.x").ready == 0);
+  CHECK(at.counts("amq.delayed.x").dying == 0);
+}
+
+TEST_CASE("delayed messages come in the order of their times, equal ones as they were published") {
+  DelayNode at;
+  auto queue = at.queue("q");
+  at.bind("q", "k");
+  for (auto [body, delay_ms] :
+       {std::pair("5", 500), {"1", 100}, {"3", 300}, {"2", 200}, {"1b", 100}})
+    at.delay(body, delay_ms);
+  at.pass(150ms);
+  CHECK(at.drain(queue) == "1 1b ");
+  at.pass(1s);
+  CHECK(at.drain(queue) == "2 3 5 ");
+}
+
+TEST_CASE("what is delayed is routed as the bindings are when it is due") {
+  DelayNode at("topic");
+  auto queue = at.queue("q");
+  at.delay("a", 100, "a.b");
+  at.delay("b", 200, "a.b");
+  at.delay("c", 300, "b.b");
+  at.pass(150ms);
+  at.bind("q", "a.*");
+  at.pass(1s);
+  CHECK(at.drain(queue) == "b ");
+  CHECK(at.counts("amq.delayed.x").ready == 0);
+  CHECK(at.counts("amq.delayed.x").dying == 0);
+}
+
+TEST_CASE("an expiration counts from when a message is due, and persistence is as it was") {
+  DelayNode at;
+  auto queue = at.queue("q");
+  at.bind("q", "k");
+  Properties properties = DelayNode::delayed(5000);
+  properties.expiration = "1000";
+  properties.delivery_mode = 2;
+  at.publish(DelayNode::message("body", properties), at.find("amq.delayed.x"));
+  at.pass(5500ms);
+  CHECK(at.counts("q").ready == 1);
+  at.pass(600ms);
+  CHECK(at.counts("q").ready == 0);
+  at.publish(DelayNode::message("body", properties), at.find("amq.delayed.x"));
+  at.pass(5500ms);
+  auto message = at.get(queue);
+  REQUIRE(message);
+  CHECK(message->is_persistent());
+  CHECK(message->expiration_ms() == 1000);
+  CHECK(properties_of(*message).expiration == "1000");
+}
+
+TEST_CASE("a delayed message goes by the keys in CC and BCC, and does not show the latter") {
+  DelayNode at;
+  auto open = at.queue("open"), hidden = at.queue("hidden");
+  at.bind("open", "o");
+  at.bind("hidden", "h");
+  Properties properties = DelayNode::delayed(100);
+  properties.headers->set("CC", base::FieldArray{FieldValue("o")});
+  properties.headers->set("BCC", base::FieldArray{FieldValue("h")});
+  at.publish(DelayNode::message("body", properties), at.find("amq.delayed.x"));
+  at.pass(100ms);
+  for (catalog::QueueId queue : {open, hidden}) {
+    auto message = at.get(queue);
+    REQUIRE(message);
+    CHECK(properties_of(*message).headers->find("CC"));
+    CHECK_FALSE(properties_of(*message).headers->find("BCC"));
+  }
+}
+
+TEST_CASE("delayed messages that are on disk come in their order, too") {
+  DelayNode at("direct", 10'000);
+  auto queue = at.queue("q");
+  at.bind("q", "k");
+  constexpr int count = 60;
+  const std::string padding(1'000, 'a');
+  // The last are due first.
+  for (int i = 0; i < count; ++i) at.delay(padding + std::to_string(i), 10'000 - 10 * i);
+  at.pass(1s);
+  CHECK(at.counts("amq.delayed.x").ready == count);
+  at.pass(20s);
+  CHECK(at.reads > 0);
+  CHECK(at.counts("q").ready == count);
+  for (int i = count - 1; i >= 0; --i) {
+    auto message = at.get(queue);
+    REQUIRE(message);
+    CHECK(message->body() == padding + std::to_string(i));
+  }
+}
+
+TEST_CASE("a node sleeps while many messages wait") {
+  DelayNode at;
+  at.queue("q");
+  at.bind("q", "k");
+  for (int i = 0; i < 500; ++i) at.delay("body", 3'600'000 + i);
+  at.pass(1min);
+  at.wakeups = 0;
+  at.pass(10min);
+  const std::uint64_t with_messages = at.wakeups;
+  DelayNode empty;
+  empty.pass(1min);
+  empty.wakeups = 0;
+  empty.pass(10min);
+  CHECK(with_messages <= empty.wakeups + 20);
+}
+
+TEST_CASE("a dead letter waits at an exchange that delays") {
+  DelayNode at;
+  auto again = at.queue("again");
+  at.bind("again", "k");
+  auto queue = at.queue("q", {{"x-dead-letter-exchange", FieldValue("x")},
+                              {"x-message-ttl", FieldValue(std::int32_t{50})}});
+  at.publish(DelayNode::message("body", DelayNode::delayed(1000)), queue);
+  at.pass(100ms);
+  CHECK(at.counts("q").ready == 0);
+  CHECK(at.counts("amq.delayed.x").ready == 1);
+  CHECK_FALSE(at.get(again));
+  at.pass(1s);
+  auto message = at.get(again);
+  REQUIRE(message);
+  CHECK(properties_of(*message).headers->find("x-death"));
+}
+
+TEST_CASE("exchanges that remember messages remember dead letters and what was delayed") {
+  DelayNode at("x-recent-history");
+  at.exchange("h", "x-recent-history");
+  auto dying = at.queue("dying", {{"x-dead-letter-exchange", FieldValue("h")},
+                                  {"x-message-ttl", FieldValue(std::int32_t{50})}});
+  at.publish(DelayNode::message("died", {}), dying);
+  at.delay("waited", 100);
+  at.pass(200ms);
+  auto late = at.queue("late"), later = at.queue("later");
+  at.bind("late", "", "h");
+  at.bind("later", "", "x");
+  CHECK(at.drain(late) == "died ");
+  CHECK(at.drain(later) == "waited ");
+}
+
+TEST_CASE("a target that is down or full does not hold up the others") {
+  DelayNode at("topic");
+  at.change(catalog::AddNode{"rabbit@away", catalog::NodeKind::ram, "uuid"});
+  at.change(catalog::NodeUp{"rabbit@away", {1}});
+  auto here = at.queue("here");
+  at.queue("full", {{"x-max-length", FieldValue(std::int32_t{0})},
+                    {"x-overflow", FieldValue("reject-publish")}});
+  at.queue("away", {}, "rabbit@away");
+  for (const char* name : {"here", "full", "away"}) at.bind(name, name);
+  at.change(catalog::NodesDown{{{"rabbit@away", {1}}}});
+  constexpr int many = 3000;
+  for (int i = 0; i < many; ++i) at.delay("stuck", 10, i % 2 == 0 ? "away" : "full");
+  at.delay("body", 20, "here");
+  at.pass(5s);
+  CHECK(at.drain(here) == "body ");
+  const auto counts = at.counts("amq.delayed.x");
+  CHECK(counts.ready + counts.dying == many);
+  at.change(catalog::DeleteQueue{at.find("away")});
+  at.change(catalog::DeleteQueue{at.find("full")});
+  at.pass(5s);
+  CHECK(at.counts("amq.delayed.x").dying == 0);
+}
+
+TEST_CASE("clients neither consume nor purge nor delete what is delayed") {
+  DelayNode at;
+  const std::string text =
+      "queue 'amq.delayed.x' in vhost '/' holds the delayed messages of an exchange";
+  at.delay("body", 1000);
+  const catalog::QueueId queue = at.find("amq.delayed.x");
+  broker::Subscription subscription;
+  subscription.consumer_tag = "c";
+  at.node->subscribe(at.channel, {++at.requests}, queue, subscription);
+  at.turn();
+  CHECK(at.refusal == text);
+  at.refusal.clear();
+  at.node->purge(at.channel, {++at.requests}, queue);
+  at.turn();
+  CHECK(at.refusal == text);
+  at.refusal.clear();
+  at.node->delete_queue(at.channel, {++at.requests}, queue, false, false);
+  at.turn();
+  CHECK(at.refusal == text);
+  CHECK(at.counts("amq.delayed.x").ready == 1);
+}
+
+TEST_CASE("delayed messages go with their exchange") {
+  DelayNode at;
+  at.delay("body", 1000);
+  at.change(catalog::DeleteExchange{{"/", "x"}});
+  CHECK(at.node->replicas().empty());
+  at.pass(2s);
+}
