@@ -4,6 +4,7 @@
 #include "broker/equivalence.h"
 #include "broker/exchange_declaration.h"
 #include "broker/names.h"
+#include "catalog/delaying.h"
 #include "management/http_call.h"
 
 namespace warren::management {
@@ -76,6 +77,8 @@ void declare(const HttpCall& call) {
   }
   if (auto valid = broker::check_new_exchange(wanted); !valid)
     return call.answer_failure(valid.error());
+  if (auto type = call.operations->exchange_types().check(catalog::routing_type(wanted)); !type)
+    return call.answer_failure(type.error());
   call.propose(catalog::DeclareExchange{std::move(wanted)}, 201);
 }
 

@@ -7,6 +7,7 @@
 #include "broker/exchange_declaration.h"
 #include "broker/password.h"
 #include "broker/router.h"
+#include "catalog/delaying.h"
 #include "codec/amqp091_properties.h"
 #include "management/http_call.h"
 #include "management/queue_call.h"
@@ -96,6 +97,8 @@ void get(const HttpCall& call) {
         text_json("NOT_FOUND - " +
                   broker::no_such_resource(ResourceKind::queue, name).text));
   if (!call.may(name, ResourceKind::queue, Access::read)) return;
+  if (auto open = catalog::check_no_delay_queue(name); !open)
+    return call.answer_failure(open.error());
   const std::size_t truncate = static_cast<std::size_t>(
       std::max<std::int64_t>(0, member_integer(*body, "truncate").value_or(INT64_MAX)));
   const bool force_base64 = encoding == "base64";
@@ -215,11 +218,13 @@ void publish(const HttpCall& call) {
   content.timestamp = properties.timestamp;
   std::vector<catalog::QueueId> queues;
   call.operations->router()->route(name, routing_key, content, queues);
+  // Of one that waits nobody knows yet where it will go.
+  const bool routed = !queues.empty() && !call.operations->router()->is_held_back();
   const broker::Message message = broker::Message::make(parts);
   for (const catalog::ResourceName& history : call.operations->router()->histories())
     call.operations->gateway()->remember(history, message);
   publish_message(*call.operations, message, queues,
-                  [call, routed = !queues.empty()](base::Result<> done) {
+                  [call, routed](base::Result<> done) {
                     if (!done) return call.answer_failure(done.error());
                     call.answer_json(JsonObject{{"routed", routed}});
                   });

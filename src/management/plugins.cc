@@ -26,6 +26,7 @@ constexpr KnownPlugin plugins[] = {
     {"rabbitmq_auth_backend_oauth2", {}},
     {"rabbitmq_auth_mechanism_ssl", {}},
     {"rabbitmq_consistent_hash_exchange", {}},
+    {"rabbitmq_delayed_message_exchange", {}},
     {"rabbitmq_event_exchange", {}},
     {"rabbitmq_federation", {}},
     {"rabbitmq_federation_management", federation_ui},

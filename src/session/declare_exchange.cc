@@ -1,6 +1,7 @@
 #include "broker/equivalence.h"
 #include "broker/exchange_declaration.h"
 #include "broker/names.h"
+#include "catalog/delaying.h"
 #include "session/channel.h"
 
 /// exchange.declare and exchange.delete.
@@ -45,6 +46,8 @@ Verdict Channel::handle(const ExchangeDeclare& declare) {
 
 Verdict Channel::make_exchange(const catalog::Exchange& wanted, bool no_wait) {
   if (auto sound = broker::check_new_exchange(wanted); !sound) return refuse(sound.error());
+  if (auto known = talk_.environment.exchange_types.check(catalog::routing_type(wanted)); !known)
+    return refuse(ReplyCode::command_invalid, known.error().text);
   if (const auto* alternate = wanted.arguments.find("alternate-exchange")) {
     if (auto allowed = check_access(ResourceKind::exchange, wanted.name.name, broker::Access::read);
         !allowed)

@@ -1,6 +1,7 @@
 #include "broker/equivalence.h"
 #include "broker/names.h"
 #include "broker/queue_arguments.h"
+#include "catalog/delaying.h"
 #include "session/channel.h"
 #include "session/exclusive_queues.h"
 
@@ -23,6 +24,7 @@ std::expected<const catalog::Queue*, Failure> Channel::find_queue(const std::str
   const QueueName full_name = in_vhost(name);
   const catalog::Queue* queue = catalog().find_queue(full_name);
   if (queue == nullptr) return refuse(broker::no_such_resource(ResourceKind::queue, full_name));
+  if (auto open = catalog::check_no_delay_queue(full_name); !open) return refuse(open.error());
   if (auto owned = broker::check_exclusive_access(*queue, talk_.connection); !owned)
     return refuse(owned.error());
   return queue;

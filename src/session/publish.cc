@@ -111,22 +111,26 @@ Verdict Channel::publish(const Publish& publish) {
   }
   std::span<const catalog::QueueId> queues;
   std::span<const catalog::ResourceName> histories;
+  bool is_held_back = false;
   if (known != nullptr && extra.keys.empty()) {
     queues = *known;
   } else {
     if (Verdict verdict = find_route(publish, extra.keys); !verdict) return verdict;
     queues = routed_;
     histories = talk_.environment.router.histories();
+    is_held_back = talk_.environment.router.is_held_back();
   }
   const bool is_watched = transaction_ || confirms_.is_selected() || publish.mandatory;
   if (queues.empty() && !is_watched && histories.empty()) return {};
 
-  const bool is_rewritten = extra.has_bcc || asks_for_reply;
+  // One that waits needs all its keys once more.
+  const bool is_rewritten = (extra.has_bcc && !is_held_back) || asks_for_reply;
   broker::Message message = is_rewritten ? broker::Message() : publish.message;
   if (!message) {
     base::Bytes rewritten;
     if (is_rewritten)
-      rewritten = rewrite_properties(publish.properties, asks_for_reply ? reply_queue_ : "");
+      rewritten = rewrite_properties(publish.properties, asks_for_reply ? reply_queue_ : "",
+                                     is_held_back);
     message = broker::Message::make(
         {publish.exchange, publish.routing_key,
          is_rewritten ? base::ByteView(rewritten) : publish.properties, publish.body,
@@ -135,7 +139,7 @@ Verdict Channel::publish(const Publish& publish) {
   }
   for (const QueueName& exchange : histories)
     talk_.environment.gateway.remember(exchange, message);
-  OutgoingPublish outgoing{std::move(message), publish.mandatory};
+  OutgoingPublish outgoing{std::move(message), publish.mandatory, is_held_back};
   if (transaction_) return hold(std::move(outgoing), queues);
   if (confirms_.is_selected()) confirms_.add();
   send_out(outgoing, queues);
@@ -156,7 +160,8 @@ Verdict Channel::hold(OutgoingPublish publish, std::span<const catalog::QueueId>
 
 /// The return of an unroutable message goes out before its confirm can.
 void Channel::send_out(const OutgoingPublish& publish, std::span<const catalog::QueueId> queues) {
-  if (publish.mandatory && (queues.empty() || is_answer(publish.message)))
+  const bool is_unsure = queues.empty() || publish.is_held_back;
+  if (publish.mandatory && (is_unsure || is_answer(publish.message)))
     send_return(publish.message);
   const bool is_awaited = committing_ || confirms_.is_selected();
   if (queues.empty() && !is_awaited) return;

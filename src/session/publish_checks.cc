@@ -85,10 +85,11 @@ std::expected<ExtraKeys, Failure> read_extra_keys(const PropertyScan& properties
   return extra;
 }
 
-base::Bytes rewrite_properties(base::ByteView properties, std::string_view reply_to) {
+base::Bytes rewrite_properties(base::ByteView properties, std::string_view reply_to,
+                               bool keeps_bcc) {
   auto decoded = decode_properties(properties);
   if (!decoded) return base::Bytes(properties);
-  if (decoded->headers) decoded->headers->erase(bcc);
+  if (decoded->headers && !keeps_bcc) decoded->headers->erase(bcc);
   if (!reply_to.empty()) decoded->reply_to = reply_to;
   base::Bytes encoded;
   encode_properties(encoded, *decoded);

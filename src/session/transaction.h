@@ -12,6 +12,8 @@ namespace warren::session::amqp091 {
 struct OutgoingPublish {
   broker::Message message;
   bool mandatory = false;
+  /// Its exchange holds it back: nobody knows yet where it will go.
+  bool is_held_back = false;
 };
 
 /// What a channel gathers between tx.select or the last end and the next commit or rollback.
