@@ -139,6 +139,9 @@ void Scenario::make_clients() {
     publishers_.push_back(made.get());
     clients_.push_back(std::move(made));
   }
+  auto delayer = std::make_unique<Delayer>(world_, ledger_);
+  delayer_ = delayer.get();
+  clients_.push_back(std::move(delayer));
   for (const std::string& queue : queues_) {
     std::size_t consumers = random.below(3);
     for (std::size_t i = 0; i < consumers; ++i) {

@@ -6,6 +6,7 @@
 
 #include "sim/admin.h"
 #include "sim/consumer.h"
+#include "sim/delayer.h"
 #include "sim/network.h"
 #include "sim/publisher.h"
 
@@ -80,6 +81,7 @@ class Scenario {
   std::vector<Publisher*> publishers_;
   std::vector<Consumer*> consumers_;
   Admin* admin_ = nullptr;
+  Delayer* delayer_ = nullptr;
   std::vector<std::string> queues_;
   bool is_chaos_over_ = false;
 };

@@ -75,6 +75,7 @@ void Scenario::settle_down() {
   world_.trace("the publishers finish");
   world_.run_for(seconds(2));
   for (Publisher* publisher : publishers_) publisher->finish();
+  delayer_->finish();
   bool is_done = world_.run_until(
       [&] {
         for (Publisher* publisher : publishers_)
@@ -203,6 +204,7 @@ void Scenario::drain() {
   }
   world_.run_for(seconds(1));
   if (!world_.failure()) ledger_.check_nothing_lost();
+  if (!delayer_->is_idle() && !world_.failure()) world_.fail(delayer_->describe());
 }
 
 /// A power failure everywhere must not bring back what is gone, nor stop the cluster.
@@ -227,9 +229,9 @@ std::string Scenario::summary() {
     written += machine->files().segment_writes;
     read += machine->files().segment_reads;
   }
-  return fmt::format("{} published, {} confirmed, {} delivered, {} segments, {} reads",
+  return fmt::format("{} published, {} confirmed, {} delivered, {} delayed, {} segments, {} reads",
                      ledger_.published(), ledger_.confirmed_count(), ledger_.delivered_count(),
-                     written, read);
+                     delayer_ ? delayer_->taken() : 0, written, read);
 }
 
 }  // namespace warren::sim
