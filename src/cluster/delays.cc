@@ -8,8 +8,9 @@
 namespace warren::cluster {
 namespace {
 
-/// Messages that are noted in one turn.
-constexpr std::size_t most_noted_at_once = 10'000;
+/// Messages in one turn.
+constexpr std::size_t most_noted_in_turn = 10'000;
+constexpr std::size_t most_ended_in_turn = 2'048;
 /// Messages that are due and still in the queue: what is under way, and as many behind it.
 constexpr std::size_t most_due = 2'048;
 constexpr std::size_t least_capacity = 1'024;
@@ -19,10 +20,15 @@ constexpr std::size_t most_retries_per_ms = 10;
 
 }  // namespace
 
-bool Delays::work(broker::WallMs now, MessageIndex limit) {
-  const bool has_more = noted_up_to_ < limit && note_new(limit);
+bool Delays::work(base::Time turn, broker::WallMs now, MessageIndex limit) {
+  if (turn != turn_) {
+    turn_ = turn;
+    left_to_note_ = most_noted_in_turn;
+    left_to_end_ = most_ended_in_turn;
+  }
+  if (noted_up_to_ < limit) note_new(limit);
   end_due(now);
-  return has_more;
+  return left_to_note_ == 0 || (left_to_end_ == 0 && next_due() <= now);
 }
 
 bool Delays::is_full() const {
@@ -47,33 +53,30 @@ broker::WallMs Delays::next_due() const {
 
 /// Of what is on disk only it finds out in turns: what was read stays in memory no longer than that
 /// takes, as most of it is due much later.
-bool Delays::note_new(MessageIndex limit) {
+void Delays::note_new(MessageIndex limit) {
   const MessageIndex first = noted_up_to_.next();
   MessageIndex missing;
-  std::size_t count = 0;
   replica_.queue().for_each_message(
       first, [&](MessageIndex index, const broker::Message& message) {
-        if (index > limit || count == most_noted_at_once) return false;
+        if (index > limit || left_to_note_ == 0) return false;
         if (!message) missing = index;
         if (!message) return false;
         note(message.due_ms().value_or(0), index);
         noted_up_to_ = index;
-        ++count;
+        --left_to_note_;
         return true;
       });
-  if (has_read_ && count > 0) replica_.queue().evict(first, noted_up_to_);
+  if (has_read_ && noted_up_to_ >= first) replica_.queue().evict(first, noted_up_to_);
   has_read_ = static_cast<bool>(missing);
-  if (missing) {
+  if (missing)
     replica_.fetch_waiting(missing);
-    return false;
-  }
-  if (count < most_noted_at_once) noted_up_to_ = limit;
-  return count == most_noted_at_once;
+  else if (left_to_note_ > 0)
+    noted_up_to_ = limit;
 }
 
 void Delays::end_due(broker::WallMs now) {
   std::vector<MessageIndex> gone;
-  while (next_due() <= now && !is_full()) {
+  for (; next_due() <= now && left_to_end_ > 0 && !is_full(); --left_to_end_) {
     const MessageIndex index = waiting_.front().index;
     if (!put_off_.empty() && put_off_.erase(index) > 0)
       replica_.queue().die_again(index, broker::DeathReason::expired);

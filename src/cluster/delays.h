@@ -3,6 +3,7 @@
 #include <set>
 #include <vector>
 
+#include "base/time.h"
 #include "cluster/replica.h"
 
 namespace warren::cluster {
@@ -20,8 +21,9 @@ class Delays {
   explicit Delays(Replica& replica) : replica_(replica) {}
 
   /// Takes note of messages up to `limit`, and ends those that are due at `now`; a bounded number
-  /// of both. Answers whether there is more to do at once.
-  bool work(broker::WallMs now, MessageIndex limit);
+  /// of both in one turn, which is told from others by its time. Answers whether there is more to
+  /// do in the next one.
+  bool work(base::Time turn, broker::WallMs now, MessageIndex limit);
   /// When the first of those that are noted is due; never_ms when there is none.
   broker::WallMs next_due() const;
   /// Those that are due have no room at the moment; they get it when others are gone.
@@ -38,7 +40,7 @@ class Delays {
   };
 
   void note(broker::WallMs due_ms, MessageIndex index);
-  bool note_new(MessageIndex limit);
+  void note_new(MessageIndex limit);
   void end_due(broker::WallMs now);
 
   Replica& replica_;
@@ -46,6 +48,9 @@ class Delays {
   std::set<MessageIndex> put_off_;  ///< those in waiting_ that were ended before
   MessageIndex noted_up_to_;
   bool has_read_ = false;  ///< what is noted next was read from disk for that
+  base::Time turn_{};
+  std::size_t left_to_note_ = 0;  ///< in this turn
+  std::size_t left_to_end_ = 0;
 };
 
 }  // namespace warren::cluster

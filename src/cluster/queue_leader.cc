@@ -561,9 +561,10 @@ void QueueLeader::advance() {
   answer_gets();
   serve();
   wake_for_expiry();
-  if (delays_) end_due();
-  bury();
-  if (delays_) wake_for_due();
+  if (delays_)
+    work_on_delays();
+  else
+    bury();
   if (settings_.expires_ms) delete_if_unused_for_long();
   if (deleting_) retry_deletion();
   ship();

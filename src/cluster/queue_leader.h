@@ -124,8 +124,7 @@ class QueueLeader {
   void bury();
   void hold_back_if_delaying();
   base::Result<> check_open() const;
-  void end_due();
-  void wake_for_due();
+  void work_on_delays();
   void settle_for_good(std::vector<MessageIndex> gone);
   void reply(const ToQueue& to, RequestId request, base::Result<broker::Reply> result);
   void tell(ChannelId channel, Lease lease, QueueEvent event);

@@ -1,5 +1,5 @@
+#include <algorithm>
 #include <chrono>
-#include <utility>
 
 #include "catalog/delaying.h"
 #include "cluster/queue_leader.h"
@@ -10,6 +10,7 @@ namespace {
 
 /// No longer than that without a look at the clock on the wall: it may be set.
 constexpr broker::WallMs longest_sleep_ms = 60'000;
+constexpr base::Duration least_pause = std::chrono::milliseconds(1);
 
 }  // namespace
 
@@ -25,18 +26,17 @@ base::Result<> QueueLeader::check_open() const {
   return catalog::check_no_delay_queue(record()->name);
 }
 
-/// Before the dead are buried.
-void QueueLeader::end_due() {
-  if (delays_->work(wall_ms(), deliverable())) context_.wake(replica_.id());
-}
-
-/// After that.
-void QueueLeader::wake_for_due() {
+/// Others have their turn, too, before the next messages.
+void QueueLeader::work_on_delays() {
+  const base::Time turn = context_.clock().now();
+  const bool has_more = delays_->work(turn, wall_ms(), deliverable());
+  bury();
+  if (has_more) return context_.wake_at(replica_.id(), turn + least_pause);
   const broker::WallMs now = wall_ms(), due = delays_->next_due();
+  if (due == broker::never_ms) return;
   if (due > now) {
-    if (due == broker::never_ms) return;
     const auto left = std::chrono::milliseconds(std::min(due - now, longest_sleep_ms));
-    return context_.wake_at(replica_.id(), context_.clock().now() + left);
+    return context_.wake_at(replica_.id(), turn + left);
   }
   // Without room they wait for those before them.
   if (!delays_->is_full()) context_.wake(replica_.id());
