@@ -45,7 +45,10 @@ Stage::Stage(std::vector<broker::AuthLink> chain)
                      std::string bytes(size, '\0');
                      bytes.back() = static_cast<char>(++last_random_);
                      return bytes;
-                   }} {}
+                   }} {
+  const std::set<std::string, std::less<>> plugins{"rabbitmq_delayed_message_exchange"};
+  environment_.exchange_types = broker::ExchangeTypes(plugins);
+}
 
 void Stage::arrive(const std::string& name, bool is_loopback) {
   arrive(name, amqp091::PeerInfo{is_loopback ? "127.0.0.1" : "10.0.0.1", 40000, "127.0.0.1", 5672,

@@ -19,6 +19,9 @@ TEST_CASE("queues") {
 TEST_CASE("exchanges and bindings") {
   play("exchanges.txt");
 }
+TEST_CASE("delayed messages") {
+  play("delayed.txt");
+}
 TEST_CASE("publish and confirm") {
   play("publish.txt");
 }
