@@ -123,14 +123,12 @@ Verdict Channel::publish(const Publish& publish) {
   const bool is_watched = transaction_ || confirms_.is_selected() || publish.mandatory;
   if (queues.empty() && !is_watched && histories.empty()) return {};
 
-  // One that waits needs all its keys once more.
-  const bool is_rewritten = (extra.has_bcc && !is_held_back) || asks_for_reply;
+  const bool is_rewritten = extra.has_bcc || asks_for_reply;
   broker::Message message = is_rewritten ? broker::Message() : publish.message;
   if (!message) {
     base::Bytes rewritten;
     if (is_rewritten)
-      rewritten = rewrite_properties(publish.properties, asks_for_reply ? reply_queue_ : "",
-                                     is_held_back);
+      rewritten = rewrite_properties(publish.properties, asks_for_reply ? reply_queue_ : "");
     message = broker::Message::make(
         {publish.exchange, publish.routing_key,
          is_rewritten ? base::ByteView(rewritten) : publish.properties, publish.body,

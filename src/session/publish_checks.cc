@@ -85,11 +85,10 @@ std::expected<ExtraKeys, Failure> read_extra_keys(const PropertyScan& properties
   return extra;
 }
 
-base::Bytes rewrite_properties(base::ByteView properties, std::string_view reply_to,
-                               bool keeps_bcc) {
+base::Bytes rewrite_properties(base::ByteView properties, std::string_view reply_to) {
   auto decoded = decode_properties(properties);
   if (!decoded) return base::Bytes(properties);
-  if (decoded->headers && !keeps_bcc) decoded->headers->erase(bcc);
+  if (decoded->headers) decoded->headers->erase(bcc);
   if (!reply_to.empty()) decoded->reply_to = reply_to;
   base::Bytes encoded;
   encode_properties(encoded, *decoded);

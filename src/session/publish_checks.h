@@ -29,9 +29,8 @@ struct ExtraKeys {
   bool has_bcc = false;
 };
 std::expected<ExtraKeys, Failure> read_extra_keys(const codec::amqp091::PropertyScan& properties);
-/// The properties without the header BCC, unless `keeps_bcc`, and, if `reply_to` is not empty, with
-/// that reply_to. Those that can't be decoded stay as they are.
-base::Bytes rewrite_properties(base::ByteView properties, std::string_view reply_to,
-                               bool keeps_bcc);
+/// The properties without the header BCC and, if `reply_to` is not empty, with that reply_to. Those
+/// that can't be decoded stay as they are.
+base::Bytes rewrite_properties(base::ByteView properties, std::string_view reply_to);
 
 }  // namespace warren::session::amqp091
