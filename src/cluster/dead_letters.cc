@@ -20,6 +20,18 @@ constexpr std::size_t due_read_ahead = 256;
 constexpr std::size_t most_at_once = 10'000;
 constexpr base::Duration offer_interval = std::chrono::seconds(1);
 
+std::vector<QueueId> take_those_down(const catalog::Catalog& catalog,
+                                     std::vector<QueueId>& targets) {
+  std::vector<QueueId> down;
+  std::erase_if(targets, [&](QueueId target) {
+    const catalog::Queue* queue = catalog.find_queue(target);
+    const bool is_down = queue && !catalog::is_queue_running(catalog, *queue);
+    if (is_down) down.push_back(target);
+    return is_down;
+  });
+  return down;
+}
+
 }  // namespace
 
 DeadLetters::DeadLetters(QueueContext& context, Replica& replica)
@@ -63,22 +75,26 @@ void DeadLetters::send(const DeadLetterRule& rule, const broker::DyingMessage& d
           ? make_due_letter(dying.message, {queue->name.vhost, rule.exchange}, context_.router())
           : make_dead_letter(dying.message, dying.reason, queue->name, rule,
                              context_.clock().wall_time(), context_.catalog(), context_.router());
-  const auto is_down = [&](QueueId target) {
-    const catalog::Queue* found = context_.catalog().find_queue(target);
-    return found && !catalog::is_queue_running(context_.catalog(), *found);
-  };
-  if (rule.is_delay && std::ranges::any_of(made.queues, is_down))
-    return put_off_.push_back(dying.index);
-  for (const catalog::ResourceName& exchange : made.histories)
-    context_.remember(exchange, made.message);
+  std::vector<QueueId> down;
+  if (rule.is_delay) down = take_those_down(context_.catalog(), made.queues);
+  if (auto left = left_.extract(dying.index)) {
+    const auto is_done = [&](QueueId target) {
+      return std::ranges::find(left.mapped(), target) == left.mapped().end();
+    };
+    std::erase_if(made.queues, is_done);
+    std::erase_if(down, is_done);
+  } else {
+    for (const catalog::ResourceName& exchange : made.histories)
+      context_.remember(exchange, made.message);
+  }
   if (made.queues.empty()) {
+    if (!down.empty()) return put_off(dying.index, std::move(down));
     gone.push_back(dying.index);
     return;
   }
   bytes_ += made.message.encoded().size();
   Letter& letter = letters_[dying.index];
-  const std::size_t targets = made.queues.size();
-  letter = {std::move(made.message), {}, targets, targets, rule.is_delay};
+  letter = {std::move(made.message), std::move(down), made.queues.size(), rule.is_delay};
   for (QueueId target : made.queues) send_to(dying.index, letter, target);
 }
 
@@ -89,9 +105,15 @@ void DeadLetters::send_to(MessageIndex index, const Letter& letter, QueueId targ
   context_.channels().publish(channel_, last_, letter.message, std::span(&target, 1));
 }
 
+void DeadLetters::put_off(MessageIndex index, std::vector<QueueId> targets) {
+  left_[index] = std::move(targets);
+  put_off_.push_back(index);
+}
+
 void DeadLetters::offer_again() {
   offer_again_at_ = base::never;
   for (auto& [index, letter] : letters_) {
+    if (letter.is_delay) continue;
     letter.waiting += letter.refused.size();
     for (QueueId target : std::exchange(letter.refused, {})) send_to(index, letter, target);
   }
@@ -107,11 +129,13 @@ void DeadLetters::on_answers(std::span<const PublishSeq> publishes, bool is_refu
     --letter.waiting;
     if (is_refusal) letter.refused.push_back(target);
     if (letter.waiting > 0) continue;
-    const bool is_put_off = letter.is_delay && letter.refused.size() == letter.targets;
-    if (!letter.refused.empty() && !is_put_off) continue;
+    if (!letter.refused.empty() && !letter.is_delay) continue;
     bytes_ -= letter.message.encoded().size();
+    if (letter.refused.empty())
+      confirmed_.push_back(index);
+    else
+      put_off(index, std::move(letter.refused));
     letters_.erase(place);
-    (is_put_off ? put_off_ : confirmed_).push_back(index);
   }
   context_.wake(replica_.id());
 }

@@ -20,8 +20,8 @@ namespace warren::cluster {
 /// none. What a target refuses it is offered again after a while.
 ///
 /// A bounded number of messages is under way; the others wait in the queue, on disk if need be. So
-/// that no target holds up the others, what was delayed is put off when a target is down, or when
-/// all of them refuse it.
+/// that no target holds up what goes to others, a message that was delayed is put off for those of
+/// its targets that are down or refuse it.
 class DeadLetters final : public broker::ChannelEvents {
  public:
   DeadLetters(QueueContext& context, Replica& replica);
@@ -43,7 +43,6 @@ class DeadLetters final : public broker::ChannelEvents {
     broker::Message message;
     std::vector<QueueId> refused;  ///< to be asked again
     std::size_t waiting = 0;       ///< targets that have not answered
-    std::size_t targets = 0;
     bool is_delay = false;
   };
   struct Sent {
@@ -55,6 +54,7 @@ class DeadLetters final : public broker::ChannelEvents {
   void send(const DeadLetterRule& rule, const broker::DyingMessage& dying,
             std::vector<MessageIndex>& gone);
   void send_to(MessageIndex index, const Letter& letter, QueueId target);
+  void put_off(MessageIndex index, std::vector<QueueId> targets);
   void offer_again();
   void on_answers(std::span<const PublishSeq> publishes, bool is_refusal);
 
@@ -67,6 +67,8 @@ class DeadLetters final : public broker::ChannelEvents {
   std::map<PublishSeq, Sent> sent_;
   std::vector<MessageIndex> confirmed_;
   std::vector<MessageIndex> put_off_;
+  /// The targets that are left for what was put off.
+  std::map<MessageIndex, std::vector<QueueId>> left_;
   base::Time offer_again_at_ = base::never;
 };
 

@@ -328,15 +328,19 @@ TEST_CASE("a target that is down or full does not hold up the others") {
   at.queue("full", {{"x-max-length", FieldValue(std::int32_t{0})},
                     {"x-overflow", FieldValue("reject-publish")}});
   at.queue("away", {}, "rabbit@away");
-  for (const char* name : {"here", "full", "away"}) at.bind(name, name);
+  for (const char* name : {"here", "full", "away"}) {
+    at.bind(name, name);
+    at.bind(name, "all");
+  }
   at.change(catalog::NodesDown{{{"rabbit@away", {1}}}});
   constexpr int many = 3000;
   for (int i = 0; i < many; ++i) at.delay("stuck", 10, i % 2 == 0 ? "away" : "full");
   at.delay("body", 20, "here");
+  at.delay("to all", 30, "all");
   at.pass(5s);
-  CHECK(at.drain(here) == "body ");
+  CHECK(at.drain(here) == "body to all ");
   const auto counts = at.counts("amq.delayed.x");
-  CHECK(counts.ready + counts.dying == many);
+  CHECK(counts.ready + counts.dying == many + 1);
   at.change(catalog::DeleteQueue{at.find("away")});
   at.change(catalog::DeleteQueue{at.find("full")});
   at.pass(5s);
