@@ -138,6 +138,7 @@ struct Key {
   std::string_view name;
   bool (*is_valid)(const json::value&);
   std::string_view noun;  ///< in "... is not a valid noun"
+  std::string_view verdict = "is not a valid";
 };
 
 constexpr Key keys[] = {
@@ -155,7 +156,7 @@ constexpr Key keys[] = {
     {"initial-cluster-size", is_positive, "cluster size"},
     {"max-age", is_age, "max age"},
     {"max-in-memory-bytes", is_natural, "maximum memory in bytes"},
-    {"max-in-memory-length", is_natural, "maximum memory in messages"},
+    {"max-in-memory-length", is_natural, "maximum memory in bytes"},
     {"max-length", is_natural, "maximum length"},
     {"max-length-bytes", is_natural, "maximum length in bytes"},
     {"message-ttl", is_natural, "message TTL"},
@@ -168,10 +169,10 @@ constexpr Key keys[] = {
      [](const json::value& v) {
        return is_one_of(v, {"client-local", "balanced", "random", "least-leaders"});
      },
-     "queue leader locator"},
+     "queue leader locator value"},
     {"queue-master-locator",
      [](const json::value& v) { return is_one_of(v, {"client-local", "min-masters", "random"}); },
-     "queue master locator"},
+     "queue-master-locator value", "invalid"},
     {"queue-mode", [](const json::value& v) { return is_one_of(v, {"default", "lazy"}); },
      "queue-mode value"},
     {"queue-version",
@@ -243,7 +244,7 @@ Complaint read_ha(const json::object& object, PolicyDefinition& definition) {
   }
   if (const json::value* size = object.if_contains("ha-sync-batch-size")) {
     if (!is_positive(*size))
-      return fmt::format("ha-sync-batch-size takes an integer greather than 0, {} given",
+      return fmt::format("ha-sync-batch-size takes an integer greater than 0, {} given",
                          erlang_term(*size));
     definition.ha_sync_batch_size = *natural(*size);
   }
@@ -273,7 +274,7 @@ Complaint check_keys(const json::object& object, PolicyKind kind) {
     if (key == std::end(keys) || !is_known)
       unknown.emplace(name, *value);
     else if (!key->is_valid(*value) && complaint.empty())
-      complaint = fmt::format("{} is not a valid {}", erlang_term(*value), key->noun);
+      complaint = fmt::format("{} {} {}", erlang_term(*value), key->verdict, key->noun);
   }
   if (!complaint.empty() || unknown.empty()) return complaint;
   return fmt::format("{} are not recognised policy settings", erlang_property_list(unknown));

@@ -162,6 +162,16 @@ TEST_CASE_FIXTURE(Fixture, "policies come and go") {
   CHECK(body("PUT", "/api/policies/%2F/hp2", R"({"pattern":"^hp","definition":{"nosuch":5}})") ==
         R"({"error":"bad_request","reason":"Validation failed\n\n)"
         R"([{&lt;&lt;\"nosuch\"&gt;&gt;,5}] are not recognised policy settings\n"})");
+  CHECK(body("PUT", "/api/operator-policies/%2F/o",
+             R"({"pattern":"^hp","definition":{"nosuch":5}})") ==
+        R"({"error":"bad_request","reason":"Validation failed\n\n)"
+        R"([{<<\"nosuch\">>,5}] are not recognised policy settings\n"})");
+  CHECK(body("PUT", policy, R"({"pattern":1,"definition":{"max-length":5}})") ==
+        R"({"error":"bad_request","reason":"Validation failed\n\n)"
+        R"(pattern should be a binary but was 1\n"})");
+  CHECK(body("PUT", policy, R"({"pattern":"a","definition":{"max-length":5},"priority":"5"})") ==
+        R"({"error":"bad_request","reason":"Validation failed\n\npriority should be a number, )"
+        R"(actually was &lt;&lt;\"5\"&gt;&gt;\n"})");
   CHECK(status("DELETE", policy) == 204);
   CHECK(status("DELETE", policy) == 404);
 }

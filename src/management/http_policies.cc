@@ -1,6 +1,9 @@
 // /api/policies and /api/operator-policies.
+#include <fmt/format.h>
+
 #include "catalog/policy_definition.h"
 #include "management/http_call.h"
+#include "management/limits.h"
 
 namespace warren::management {
 namespace {
@@ -45,22 +48,41 @@ void show(const HttpCall& call) {
   call.answer_json(policy_json(policy->second));
 }
 
+/// Clients know the complaints about operators' policies without HTML.
+template <PolicyKind kind>
+void complain(const HttpCall& call, std::string_view text) {
+  call.bad_request(kind == PolicyKind::operators ? std::string(text) : escape_html(text));
+}
+
+/// Empty: the pattern is a text, and the priority a number.
+std::string fault_of_types(const JsonObject& body) {
+  if (const Json& pattern = body.at("pattern"); !pattern.is_string())
+    return fmt::format("Validation failed\n\npattern should be a binary but was {}\n",
+                       erlang_text(pattern));
+  if (const Json* priority = body.if_contains("priority"); priority && !priority->is_number())
+    return fmt::format("Validation failed\n\npriority should be a number, actually was {}\n",
+                       erlang_text(*priority));
+  return {};
+}
+
 template <PolicyKind kind>
 void put(const HttpCall& call) {
   constexpr std::string_view needed[] = {"pattern", "definition"};
   auto body = call.object_body();
   if (!body || !call.has_members(*body, needed)) return;
+  const std::string fault = fault_of_types(*body);
+  if (!fault.empty()) return complain<kind>(call, fault);
   auto definition = catalog::parse_policy_definition(print_json(body->at("definition")), kind);
-  if (!definition) return call.bad_request(escape_html(definition.error().text));
+  if (!definition) return complain<kind>(call, definition.error().text);
   catalog::Policy policy;
   policy.name = {call.path[0], call.path[1]};
   policy.pattern = member_text(*body, "pattern");
   policy.definition = definition->text;
   policy.priority = static_cast<std::int32_t>(member_integer(*body, "priority").value_or(0));
   if (auto pattern = catalog::check_policy_pattern(policy.pattern); !pattern)
-    return call.bad_request(escape_html(pattern.error().text));
+    return complain<kind>(call, pattern.error().text);
   auto applies_to = catalog::parse_applies_to(member_text(*body, "apply-to", "all"));
-  if (!applies_to) return call.bad_request(escape_html(applies_to.error().text));
+  if (!applies_to) return complain<kind>(call, applies_to.error().text);
   policy.applies_to = *applies_to;
   const unsigned status = policies_of(call, kind).contains(policy.name) ? 204 : 201;
   if (kind == PolicyKind::operators)

@@ -11,13 +11,12 @@ std::unexpected<base::Error> refused(std::string text) {
   return base::fail(base::ErrorCode::invalid_argument, std::move(text));
 }
 
-/// As RabbitMQ shows a value in these complaints.
+}  // namespace
+
 std::string erlang_text(const Json& value) {
   if (!value.is_string()) return print_json(value);
   return fmt::format("<<{}>>", print_json(value));
 }
-
-}  // namespace
 
 std::optional<std::int64_t>* find_limit(catalog::Limits& limits, std::string_view name) {
   if (name == "max-connections") return &limits.max_connections;

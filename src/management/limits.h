@@ -14,6 +14,8 @@ namespace warren::management {
 inline constexpr std::string_view vhost_limit_names[] = {"max-connections", "max-queues"};
 inline constexpr std::string_view user_limit_names[] = {"max-channels", "max-connections"};
 
+/// As RabbitMQ shows a value in its complaints.
+std::string erlang_text(const Json& value);
 /// The field of that name, or null.
 std::optional<std::int64_t>* find_limit(catalog::Limits& limits, std::string_view name);
 /// Those that are set, in the order of their names.
