@@ -157,6 +157,11 @@ void dispatch(HttpCall& call, const std::vector<std::string_view>& segments) {
 
 }  // namespace
 
+bool HttpApi::knows_sender(const HttpRequest& head) const {
+  HttpCall call;
+  return operations_.gateway() && authenticate(operations_, head, call);
+}
+
 void HttpApi::handle(const HttpRequest& request, std::function<void(HttpResponse)> answer) {
   auto answer_dated = [answer = std::move(answer), ms = operations_.wall_clock_ms()](
                           HttpResponse response) {

@@ -15,6 +15,8 @@ class HttpApi {
 
   /// Authenticates, routes and answers one request; see HttpHandler.
   void handle(const HttpRequest& request, std::function<void(HttpResponse)> answer);
+  /// Whether the head comes from somebody who may ask for something.
+  bool knows_sender(const HttpRequest& head) const;
 
  private:
   Operations& operations_;

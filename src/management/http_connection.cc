@@ -42,31 +42,45 @@ struct HttpConnection::State : std::enable_shared_from_this<HttpConnection::Stat
   base::Time now;
   bool is_answering = false;
   bool is_head = false;
+  bool is_body_welcome = false;  ///< of the request that is being read
   bool keep_alive = true;
   bool finished = false;
   bool in_call = false;  ///< run() is on the stack already
 
   State(HttpHandler h, std::string peer, std::function<void()> w, base::Time at, Options o)
-      : handler(std::move(h)), peer_host(std::move(peer)), wake(std::move(w)), options(o),
-        parser(o.max_header_bytes, o.max_body_bytes), last_byte(at), request_begun(at), now(at) {}
+      : handler(std::move(h)), peer_host(std::move(peer)), wake(std::move(w)),
+        options(std::move(o)), parser(options.max_header_bytes, options.max_body_bytes),
+        last_byte(at), request_begun(at), now(at) {}
 
   void run() {
     while (!is_answering && !finished && !input.empty()) {
       if (!parser.has_started()) request_begun = now;
       switch (parser.feed(input)) {
         case HttpParser::State::partial:
+          if (!welcomes_body()) return handle(parser.head(), false);
           if (parser.take_expects_continue()) output += "HTTP/1.1 100 Continue\r\n\r\n";
           return;
         case HttpParser::State::malformed: return refuse(400);
         case HttpParser::State::too_large: return refuse(413);
-        case HttpParser::State::complete: dispatch();
+        case HttpParser::State::complete: {
+          HttpRequest request = parser.take_request();
+          handle(std::move(request), parser.keep_alive());
+        }
       }
     }
   }
 
-  void dispatch() {
-    HttpRequest request = parser.take_request();
-    keep_alive = parser.keep_alive();
+  /// True also while there is no telling yet.
+  bool welcomes_body() {
+    if (is_body_welcome || !parser.has_head() || !options.may_send_body) return true;
+    HttpRequest head = parser.head();
+    head.peer_host = peer_host;
+    return is_body_welcome = options.may_send_body(head);
+  }
+
+  void handle(HttpRequest request, bool keeps_alive) {
+    keep_alive = keeps_alive;
+    is_body_welcome = false;
     parser = HttpParser(options.max_header_bytes, options.max_body_bytes);
     request.peer_host = peer_host;
     is_head = request.method == "HEAD";
@@ -118,7 +132,7 @@ struct HttpConnection::State : std::enable_shared_from_this<HttpConnection::Stat
 HttpConnection::HttpConnection(HttpHandler handler, std::string peer_host,
                                std::function<void()> wake, base::Time now, Options options)
     : state_(std::make_shared<State>(std::move(handler), std::move(peer_host), std::move(wake),
-                                     now, options)) {}
+                                     now, std::move(options))) {}
 HttpConnection::HttpConnection(HttpHandler handler, std::string peer_host,
                                std::function<void()> wake, base::Time now)
     : HttpConnection(std::move(handler), std::move(peer_host), std::move(wake), now, Options{}) {}

@@ -42,6 +42,9 @@ class HttpConnection {
     std::size_t max_pipeline_bytes = 64 * 1024;
     base::Duration request_timeout = std::chrono::seconds(60);  ///< for one whole request
     base::Duration idle_timeout = std::chrono::seconds(120);
+    /// Whether a body that does not come with its head is waited for; the head is all that is
+    /// known. Other requests are handled without it, and end the connection. Empty: always.
+    std::function<bool(const HttpRequest& head)> may_send_body = {};
   };
 
   /// `wake` is called when output appears outside feed and tick: an answer that came later.

@@ -115,6 +115,38 @@ TEST_CASE_FIXTURE(Fixture, "a client that waits is told to go on") {
   CHECK(requests.size() == 1);
 }
 
+TEST_CASE_FIXTURE(Fixture, "nobody waits for the body of a stranger") {
+  options.may_send_body = [](const HttpRequest& head) {
+    return head.peer_host == "127.0.0.1" && head.path == "/x" && head.authorization == "known";
+  };
+  const std::string head = "PUT /x HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+                           "Content-Length: 1000\r\nAuthorization: ";
+  HttpConnection stranger = make();
+  stranger.feed(head, now);
+  CHECK(requests.empty());
+  stranger.feed("?\r\n\r\nbegin", now);
+  REQUIRE(requests.size() == 1);
+  CHECK(requests[0].body == "");
+  CHECK(requests[0].peer_host == "127.0.0.1");
+  answers[0](json("1"));
+  CHECK(stranger.take_output().find("connection: close\r\n") != std::string::npos);
+  CHECK(stranger.done());
+  HttpConnection known = make();
+  known.feed(head + "known\r\n\r\n", now);
+  CHECK(known.take_output() == "HTTP/1.1 100 Continue\r\n\r\n");
+  known.feed(std::string(1000, 'b'), now);
+  REQUIRE(requests.size() == 2);
+  CHECK(requests[1].body.size() == 1000);
+  // Who sends all at once needs no invitation; the next request is judged anew.
+  answers[1](json("1"));
+  known.feed("PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nb", now);
+  CHECK(requests.size() == 3);
+  answers[2](json("1"));
+  known.feed("PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nb", now);
+  REQUIRE(requests.size() == 4);
+  CHECK(requests[3].body == "");
+}
+
 TEST_CASE_FIXTURE(Fixture, "what is no HTTP, or too much of it, ends the connection") {
   HttpConnection malformed = make();
   malformed.feed("HELLO\r\n\r\n", now);

@@ -67,18 +67,26 @@ bool HttpParser::take_expects_continue() {
 
 bool HttpParser::has_started() const { return impl_->has_started; }
 
-HttpRequest HttpParser::take_request() {
-  auto message = impl_->parser.release();
-  impl_->keep_alive = message.keep_alive();
+bool HttpParser::has_head() const { return impl_->parser.is_header_done(); }
+
+HttpRequest HttpParser::head() const {
+  const auto& message = impl_->parser.get();
   HttpRequest request;
   request.method = text(message.method_string());
   const std::string target = text(message.target());
   const std::size_t question = target.find('?');
   request.path = target.substr(0, question);
   if (question != std::string::npos) request.query = target.substr(question + 1);
-  request.body = std::move(message.body());
   request.authorization = text(message[http::field::authorization]);
   request.reason = text(message["X-Reason"]);
+  return request;
+}
+
+HttpRequest HttpParser::take_request() {
+  HttpRequest request = head();
+  auto message = impl_->parser.release();
+  impl_->keep_alive = message.keep_alive();
+  request.body = std::move(message.body());
   return request;
 }
 

@@ -25,6 +25,9 @@ class HttpParser {
   /// True once, when the client waits to hear that it may send its body.
   bool take_expects_continue();
   bool has_started() const;
+  bool has_head() const;
+  /// What is known of a request whose head is complete; the body is left out.
+  HttpRequest head() const;
   /// Of a complete request.
   HttpRequest take_request();
   bool keep_alive() const;

@@ -11,7 +11,8 @@ class HttpClients::Client final : public net::StreamEvents {
       : id(id),
         stream(std::move(socket)),
         connection(
-            owner.handler_, stream->remote().address, [&owner, id] { owner.mark_ready(id); }, now),
+            owner.handler_, stream->remote().address, [&owner, id] { owner.mark_ready(id); }, now,
+            owner.options_),
         owner_(owner) {
     stream->start(*this);
   }
@@ -37,8 +38,10 @@ class HttpClients::Client final : public net::StreamEvents {
   HttpClients& owner_;
 };
 
-HttpClients::HttpClients(net::Shard& shard, management::HttpHandler handler)
-    : shard_(shard), handler_(std::move(handler)), entrance_(shard, [this](auto stream) {
+HttpClients::HttpClients(net::Shard& shard, management::HttpHandler handler,
+                         management::HttpConnection::Options options)
+    : shard_(shard), handler_(std::move(handler)), options_(std::move(options)),
+      entrance_(shard, [this](auto stream) {
         if (stream) adopt(std::move(stream));
       }) {}
 HttpClients::~HttpClients() = default;

@@ -14,7 +14,8 @@ namespace warren::server {
 /// The HTTP listener and its connections; made when the management plugin's work begins.
 class HttpClients {
  public:
-  HttpClients(net::Shard& shard, management::HttpHandler handler);
+  HttpClients(net::Shard& shard, management::HttpHandler handler,
+              management::HttpConnection::Options options);
   ~HttpClients();
 
   /// Opens one listener more, without TLS when `credentials` is null.
@@ -42,6 +43,7 @@ class HttpClients {
 
   net::Shard& shard_;
   management::HttpHandler handler_;
+  management::HttpConnection::Options options_;
   net::Entrance entrance_;
   std::vector<OpenListener> listeners_;
   std::uint64_t last_id_ = 0;

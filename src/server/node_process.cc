@@ -177,11 +177,15 @@ base::Result<> NodeProcess::serve_http() {
     return {};
   }
   if (http_) return {};
+  management::HttpConnection::Options options;
+  options.may_send_body = [this](const management::HttpRequest& head) {
+    return http_api_.knows_sender(head);
+  };
   auto http = std::make_unique<HttpClients>(
       shard_, [this](const management::HttpRequest& request,
                      std::function<void(management::HttpResponse)> answer) {
         http_api_.handle(request, std::move(answer));
-      });
+      }, std::move(options));
   const ListenerConfig& listeners = settings_.configuration.listeners;
   const ListenAddress& address = settings_.configuration.management;
   auto failed = [](const base::Error& error) {

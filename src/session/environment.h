@@ -41,7 +41,7 @@ struct Limits {
   /// Output that waits for the socket; more holds up deliveries and
   /// whatever else may write much.
   std::size_t output_bytes = 1024 * 1024;
-  /// Bodies that a transaction holds; more is refused.
+  /// What a transaction's publishes take; more is refused.
   std::size_t transaction_bytes = 256 * 1024 * 1024;
   /// Deliveries that may be under way to a consumer at first, and once it turned out that its
   /// messages are small.
