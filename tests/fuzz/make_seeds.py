@@ -34,6 +34,38 @@ TEXTS = {
              "0GET / HTTP/1.0\r\n\r\nGET / HTTP/1.1\r\nExpect: 100-continue\r\n\r\n",
              '0{"a":[1,2.5,true,null,"x\\u00e9"],"b":{"c":-1}}'],
 }
+API = [
+    *(f"GET /api/{each}" for each in (
+        "overview", "whoami", "nodes", "nodes/rabbit1@vm", "queues", "queues/%2F/q", "bindings",
+        "exchanges/%2F", "users", "vhosts", "permissions", "policies", "operator-policies",
+        "connections", "channels", "consumers", "healthchecks/node", "definitions",
+        "queues?page=1&page_size=2&name=q&use_regex=true&sort=name&columns=name,messages")),
+    'PUT /api/queues/%2F/q {"durable":true,"arguments":{"x-max-length":5}}',
+    'PUT /api/exchanges/%2F/x {"type":"topic","durable":true}',
+    'POST /api/bindings/%2F/e/x/q/q {"routing_key":"k","arguments":{"a":[1,{"b":null}]}}',
+    'POST /api/exchanges/%2F/amq.default/publish {"properties":{"headers":{"h":1.5},"priority":1},'
+    '"routing_key":"q","payload":"aGk=","payload_encoding":"base64"}',
+    'POST /api/queues/%2F/q/get {"count":1,"ackmode":"ack_requeue_true","encoding":"auto"}',
+    "DELETE /api/queues/%2F/q/contents", "DELETE /api/queues/%2F/q?if-empty=true",
+    'PUT /api/users/u {"password":"p","tags":"administrator"}', "PUT /api/vhosts/v",
+    'PUT /api/permissions/v/u {"configure":"^(?!a)","write":".*","read":""}',
+    'PUT /api/policies/%2F/p {"pattern":"^q","definition":{"max-length":1},"priority":1}',
+    'PUT /api/operator-policies/%2F/p {"pattern":"^q","definition":{"expires":1}}',
+    'PUT /api/vhost-limits/v/max-queues {"value":5}',
+    'PUT /api/user-limits/u/max-channels {"value":5}',
+    *(f'{{"command":"{name}","vhost":"/","arguments":{arguments},"options":{options}}}'
+      for name, arguments, options in (
+          ("add_user", '["u","p"]', "{}"), ("list_users", "[]", "{}"), ("status", "[]", "{}"),
+          ("cluster_status", "[]", "{}"), ("list_queues", '["name","messages"]', '{"online":true}'),
+          ("list_bindings", "[]", "{}"), ("stop_app", "[]", "{}"), ("add_vhost", '["v"]', "{}"),
+          ("set_policy", '["p","^q","{}"]', '{"priority":1,"apply_to":"all"}'),
+          ("set_permissions", '["guest","a","b","c"]', "{}"), ("list_policies", "[]", "{}"),
+          ("set_vhost_limits", '["{}"]', "{}"), ("set_parameter", '["a","b","{}"]', "{}"),
+          ("close_connection", '["<0.1.2>","why"]', "{}"), ("environment", "[]", "{}"),
+          ("set_disk_free_limit", "[]", '{"bytes":5}'), ("delete_queue", '["q"]', "{}"))),
+]
+PATTERNS = ["^(?!amq\\.).*\namq.x", "(a*)*b\naaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "^(x+x+)+y\nxxxxxxxxx",
+            "[[:alpha:]]{1,50}\nq", "(?<n>a)\\k<n>|(?R)?\naa", "\\p{L}+$\nq\xe9", "(a|b|ab)*c\nabab"]
 OCTETS = {
     "epmd": [b"\0\x11x\x13\xba\x4d\0\0\6\0\5\0\6rabbit\0\0", b"\0\7zrabbit", b"\0\1n",
              b"v\0\0\0\0\1", b"y\0\0\5", b"w\0\x13\xbaM\0\0\6\0\5\0\6rabbit\0\0",
@@ -108,6 +140,10 @@ def seeds():
     found = {name: [text.encode() for text in texts] for name, texts in TEXTS.items()}
     found |= {name: list(inputs) for name, inputs in OCTETS.items()}
     found["handshake"] = handshakes()
+    # Each alone, and a story of all of them.
+    found["api"] = [line.encode() for line in API]
+    found["api"] += ["\n".join(API[start:start + 16]).encode() for start in range(0, len(API), 8)]
+    found["pattern"] = [text.encode() for text in PATTERNS]
     for name in ("session", "frame", "method", "table", "content"):
         found[name] = []
     for scenario in read_scenarios():

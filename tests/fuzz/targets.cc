@@ -9,7 +9,8 @@ constexpr Target all[] = {
     {"erlang", fuzz_erlang},   {"handshake", fuzz_handshake}, {"link", fuzz_link},
     {"raft", fuzz_raft},       {"catalog", fuzz_catalog},     {"log", fuzz_log},
     {"queue", fuzz_queue},     {"segment", fuzz_segment},     {"http", fuzz_http},
-    {"conf", fuzz_conf},       {"proxy", fuzz_proxy},
+    {"conf", fuzz_conf},       {"proxy", fuzz_proxy},         {"api", fuzz_api},
+    {"pattern", fuzz_pattern},
 };
 
 }  // namespace

@@ -34,5 +34,7 @@ void fuzz_queue(base::ByteView input);
 void fuzz_http(base::ByteView input);
 void fuzz_conf(base::ByteView input);
 void fuzz_proxy(base::ByteView input);
+void fuzz_api(base::ByteView input);
+void fuzz_pattern(base::ByteView input);
 
 }  // namespace warren::fuzz
