@@ -85,12 +85,16 @@ struct DelayNode final : base::Clock, broker::ChannelEvents {
   }
 
   static broker::Message message(const std::string& body, Properties properties,
-                                 const std::string& key = "k") {
+                                 const std::string& key = "k",
+                                 const std::string& blind_key = "") {
     base::Bytes encoded;
     encode_properties(encoded, properties);
     broker::MessageParts parts{"x", key, encoded, body};
     parts.persistent = properties.delivery_mode == 2;
     parts.expiration_ms = codec::amqp091::read_expiration(properties.expiration);
+    base::Bytes blind_keys;
+    if (!blind_key.empty()) broker::add_blind_key(blind_keys, blind_key);
+    parts.blind_keys = blind_keys;
     return broker::Message::make(parts);
   }
   static Properties delayed(std::int32_t delay_ms) {
@@ -234,21 +238,20 @@ TEST_CASE("an expiration counts from when a message is due, and persistence is a
   CHECK(properties_of(*message).expiration == "1000");
 }
 
-TEST_CASE("a delayed message goes by the keys in CC and BCC, and does not show the latter") {
+TEST_CASE("a delayed message goes by the keys in CC and by its blind ones") {
   DelayNode at;
   auto open = at.queue("open"), hidden = at.queue("hidden");
   at.bind("open", "o");
   at.bind("hidden", "h");
   Properties properties = DelayNode::delayed(100);
   properties.headers->set("CC", base::FieldArray{FieldValue("o")});
-  properties.headers->set("BCC", base::FieldArray{FieldValue("h")});
-  at.publish(DelayNode::message("body", properties), at.find("amq.delayed.x"));
+  at.publish(DelayNode::message("body", properties, "k", "h"), at.find("amq.delayed.x"));
   at.pass(100ms);
   for (catalog::QueueId queue : {open, hidden}) {
     auto message = at.get(queue);
     REQUIRE(message);
     CHECK(properties_of(*message).headers->find("CC"));
-    CHECK_FALSE(properties_of(*message).headers->find("BCC"));
+    CHECK(broker::read_blind_keys(message->blind_keys()) == std::vector<std::string_view>{"h"});
   }
 }
 

@@ -15,6 +15,13 @@ using catalog::DestinationKind;
 
 namespace {
 
+/// For queues with few bindings: it looks at all of them.
+bool is_bound(const catalog::Catalog& catalog, const Binding& binding) {
+  const auto bound = catalog.bindings_to(binding.destination_kind,
+                                         {binding.source.vhost, binding.destination});
+  return std::ranges::find(bound, binding) != bound.end();
+}
+
 template <typename Method>
 Binding binding_of(const std::string& vhost, DestinationKind kind, const std::string& destination,
                    const std::string& source, const Method& method) {
@@ -84,12 +91,6 @@ Verdict Channel::check_binding(const Binding& binding) const {
   return {};
 }
 
-/// For queues with few bindings: it looks at all of them.
-bool Channel::is_bound(const Binding& binding) const {
-  const auto bound = catalog().bindings_to(binding.destination_kind, in_vhost(binding.destination));
-  return std::ranges::find(bound, binding) != bound.end();
-}
-
 template <typename Answered>
 Verdict Channel::change_binding(const Binding& binding, bool adds, bool no_wait) {
   if (Verdict verdict = check_binding(binding); !verdict) return verdict;
@@ -106,7 +107,7 @@ Verdict Channel::change_binding(const Binding& binding, bool adds, bool no_wait)
       return refuse(broker::no_such_resource(ResourceKind::exchange, destination));
   }
   // What is not bound may be unbound by everybody.
-  if (queue != nullptr && queue->is_exclusive() && (adds || is_bound(binding))) {
+  if (queue != nullptr && queue->is_exclusive() && (adds || is_bound(catalog(), binding))) {
     if (auto owned = broker::check_exclusive_access(*queue, talk_.connection); !owned)
       return refuse(owned.error());
   }

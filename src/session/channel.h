@@ -19,6 +19,7 @@
 #include "codec/amqp091_method.h"
 #include "codec/amqp091_properties.h"
 #include "session/confirm.h"
+#include "session/consumer.h"
 #include "session/content.h"
 #include "session/conversation.h"
 #include "session/delivery_ages.h"
@@ -102,25 +103,6 @@ class Channel final : public broker::ChannelEvents {
     std::vector<Next> next;
     std::size_t bytes = 0;  ///< of the methods that joined others
   };
-  struct Consumer {
-    enum class Stage { subscribing, active, cancelling };
-    catalog::QueueId queue;
-    Stage stage = Stage::subscribing;
-    bool no_wait = false;
-    bool no_ack = false;
-    bool is_settled_here = false;  ///< no_ack, but the queue waits for us to acknowledge
-    bool is_for_replies = false;
-    std::uint32_t credit = 0;       ///< deliveries that the queue may still send
-    std::uint32_t grant_at = 0;     ///< what it sinks to before more is granted
-    std::size_t average_bytes = 0;  ///< of the bodies lately
-  };
-
-  /// A delivery beyond the channel's prefetch: its queue does not know of the other queues.
-  struct HeldUp {
-    std::string consumer_tag;
-    broker::Delivery delivery;
-  };
-
   using Consumers = std::map<std::string, Consumer, std::less<>>;
   using NamedConsumer = Consumers::value_type;
 
@@ -185,7 +167,6 @@ class Channel final : public broker::ChannelEvents {
   template <typename Answered>
   Verdict change_binding(const catalog::Binding& binding, bool adds, bool no_wait);
   Verdict check_binding(const catalog::Binding& binding) const;
-  bool is_bound(const catalog::Binding& binding) const;
 
   // declare_queue.cc
   Verdict handle(const codec::amqp091::QueueDeclare& declare);
