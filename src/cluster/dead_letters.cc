@@ -77,7 +77,8 @@ void DeadLetters::send(const DeadLetterRule& rule, const broker::DyingMessage& d
                              context_.clock().wall_time(), context_.catalog(), context_.router());
   std::vector<QueueId> down;
   if (rule.is_delay) down = take_those_down(context_.catalog(), made.queues);
-  if (auto left = left_.extract(dying.index)) {
+  const auto left = left_.extract(dying.index);
+  if (left && !left.mapped().empty()) {
     const auto is_done = [&](QueueId target) {
       return std::ranges::find(left.mapped(), target) == left.mapped().end();
     };
@@ -88,7 +89,9 @@ void DeadLetters::send(const DeadLetterRule& rule, const broker::DyingMessage& d
       context_.remember(exchange, made.message);
   }
   if (made.queues.empty()) {
-    if (!down.empty()) return put_off(dying.index, std::move(down));
+    // This node may be about to hear of a binding that was made before the message.
+    const bool is_doubtful = rule.is_delay && !left && made.histories.empty();
+    if (!down.empty() || is_doubtful) return put_off(dying.index, std::move(down));
     gone.push_back(dying.index);
     return;
   }

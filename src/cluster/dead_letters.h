@@ -67,7 +67,7 @@ class DeadLetters final : public broker::ChannelEvents {
   std::map<PublishSeq, Sent> sent_;
   std::vector<MessageIndex> confirmed_;
   std::vector<MessageIndex> put_off_;
-  /// The targets that are left for what was put off.
+  /// The targets that are left for what was put off; empty where none was found at first.
   std::map<MessageIndex, std::vector<QueueId>> left_;
   base::Time offer_again_at_ = base::never;
 };

@@ -207,14 +207,24 @@ TEST_CASE("what is delayed is routed as the bindings are when it is due") {
   DelayNode at("topic");
   auto queue = at.queue("q");
   at.delay("a", 100, "a.b");
-  at.delay("b", 200, "a.b");
+  at.delay("b", 2000, "a.b");
   at.delay("c", 300, "b.b");
-  at.pass(150ms);
+  at.pass(1500ms);
   at.bind("q", "a.*");
   at.pass(1s);
   CHECK(at.drain(queue) == "b ");
   CHECK(at.counts("amq.delayed.x").ready == 0);
   CHECK(at.counts("amq.delayed.x").dying == 0);
+}
+
+TEST_CASE("what leads nowhere is looked at once more, as a binding may be about to be known") {
+  DelayNode at;
+  auto queue = at.queue("q");
+  at.delay("a", 100, "k");
+  at.pass(500ms);
+  at.bind("q", "k");
+  at.pass(1s);
+  CHECK(at.drain(queue) == "a ");
 }
 
 TEST_CASE("an expiration counts from when a message is due, and persistence is as it was") {
