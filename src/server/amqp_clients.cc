@@ -68,7 +68,6 @@ base::Result<std::optional<net::Entrance::Introduction>> read_introduction(base:
   return introduction;
 }
 
-/// The mechanisms of `config` that there are. The order of an offer is RabbitMQ's.
 /// The internal back end is the only one, so every name stands for it.
 std::vector<broker::AuthLink> auth_chain(const catalog::Catalog& catalog,
                                          const Configuration& configuration) {
@@ -80,6 +79,7 @@ std::vector<broker::AuthLink> auth_chain(const catalog::Catalog& catalog,
   return chain;
 }
 
+/// The mechanisms of `config` that there are. The order of an offer is RabbitMQ's.
 std::vector<std::string> mechanisms_of(const ListenerConfig& config, bool with_external) {
   std::vector<std::string> mechanisms;
   for (const std::string& name : config.auth_mechanisms) {
