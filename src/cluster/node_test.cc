@@ -1,6 +1,7 @@
 #include "cluster/node.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include "base/log.h"
 #include "cluster/link_message.h"
@@ -138,4 +139,30 @@ TEST_CASE("a channel that closes on hearing of its confirms hears nothing more")
   single.node->publish(single.channel, {2}, message, {{queue}});
   single.turn();
   CHECK(single.rejections == 0);
+}
+
+TEST_CASE("copies for many queues hold back who publishes them, and others while they are many") {
+  TestNode single;
+  std::vector<catalog::QueueId> queues;
+  for (int i = 0; i < 100; ++i) queues.push_back(single.declare(fmt::format("q{}", i)));
+  struct Listener final : broker::ChannelEvents {
+    void on_uncongested() override { ++uncongested; }
+    int uncongested = 0;
+  } first, second, third;
+  const broker::Message message = broker::Message::make({"x", "k", "", "body"});
+  auto publish = [&](broker::ChannelId channel, std::uint64_t messages) {
+    for (std::uint64_t seq = 1; seq <= messages; ++seq)
+      single.node->publish(channel, {seq}, message, queues);
+    return single.node->is_congested(channel);
+  };
+  const auto a = single.node->open_channel(first), b = single.node->open_channel(second),
+             c = single.node->open_channel(third);
+  CHECK(publish(a, 700));
+  CHECK_FALSE(publish(b, 600));
+  CHECK_FALSE(single.node->is_congested(c));
+  CHECK(publish(c, 50));
+  CHECK(single.node->is_congested(b));
+  single.turn();
+  for (const Listener* listener : {&first, &second, &third}) CHECK(listener->uncongested == 1);
+  for (broker::ChannelId channel : {a, b, c}) CHECK_FALSE(single.node->is_congested(channel));
 }

@@ -518,3 +518,25 @@ TEST_CASE("proposals are bounded") {
   CHECK(proposals >= 3);
   CHECK(proposals <= 10);
 }
+
+TEST_CASE("messages for many queues wait with their channel when too much is under way") {
+  auto stage = stage_with_queue();
+  base::Bytes bytes = session::frame_of("1 queue.bind queue=q exchange=amq.fanout");
+  bytes += session::frame_of("1 queue.declare queue=r");
+  bytes += session::frame_of("1 queue.bind queue=r exchange=amq.fanout");
+  stage->send(bytes);
+  stage->turn();
+  const catalog::QueueId queue = stage->gateway().catalog().find_queue({"/", "q"})->id;
+  stage->gateway().congest(true);
+  bytes.clear();
+  for (int i = 0; i < 2000; ++i) bytes += session::frame_of("1 publish amq.fanout k hello");
+  stage->send(bytes);
+  stage->turn();
+  // Looked at after 1,024 copies.
+  CHECK(stage->gateway().ready_in(queue) == 512);
+  CHECK_FALSE(stage->connection().wants_input());
+  stage->gateway().congest(false);
+  stage->turn();
+  CHECK(stage->gateway().ready_in(queue) == 2000);
+  CHECK(stage->connection().wants_input());
+}

@@ -31,6 +31,7 @@ class FakeGateway : public broker::Gateway {
   void fail_next(base::Error error) { next_error_ = std::move(error); }
   /// Applies a change at once, as if another node had made it.
   base::Result<catalog::Applied> apply(const catalog::Command& command);
+  std::uint64_t ready_in(catalog::QueueId queue) { return find_queue(queue)->counts().ready; }
   std::size_t open_channels() const { return channels_.size(); }
   /// How often the catalog was to be changed, however many commands each time.
   std::size_t proposals() const { return proposals_; }
