@@ -469,6 +469,13 @@ void Queue::mark_redelivered(MessageIndex limit) {
   state_->redelivered_until = std::max(state_->redelivered_until, limit);
 }
 
+MessageIndex Queue::redelivered_until() const { return state_->redelivered_until; }
+
+bool Queue::is_empty() const {
+  const QueueCounts now = counts();
+  return now.ready + now.unacknowledged + now.dying == 0;
+}
+
 void Queue::for_each_message(MessageIndex from,
                              const std::function<bool(MessageIndex, const Message&)>& visit) const {
   // A merge of ordered runs: the heap's top is the run whose next message is the lowest.

@@ -173,6 +173,8 @@ class Queue {
   std::uint64_t resident_bytes() const;
 
   QueueCounts counts() const;
+  /// No message is in it, ready or not.
+  bool is_empty() const;
   bool had_consumers() const;  ///< for auto-delete: at least one subscribed since the start
   std::vector<ConsumerInfo> consumers() const;
   /// The channels that have consumers or hold messages, in order.
@@ -184,6 +186,7 @@ class Queue {
   void remove(std::span<const MessageIndex> messages);
   /// From now on every message up to `limit` counts as delivered before.
   void mark_redelivered(MessageIndex limit);
+  MessageIndex redelivered_until() const;
   /// Visits the messages that are in the queue, ready or not, in index order, from the first with
   /// index >= `from`, until `visit` returns false. It must not change the queue. A message that is
   /// on disk only comes empty.

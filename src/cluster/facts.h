@@ -3,10 +3,20 @@
 #include <string>
 #include <vector>
 
+#include "broker/channel.h"
 #include "catalog/records.h"
 #include "storage/log.h"
 
 namespace warren::cluster {
+
+/// A queue that the node led under that epoch; nobody has seen what stands after `delivered`.
+struct LedQueueRecord {
+  catalog::QueueId queue;
+  catalog::Epoch epoch;
+  broker::MessageIndex delivered;
+  template <typename A>
+  void fields(A& a) { a(queue, epoch, delivered); }
+};
 
 /// What a node remembers of itself outside the catalog, one record of the log that is written
 /// anew when it changes.
@@ -19,9 +29,11 @@ struct FactsRecord {
   bool is_forced = false;
   /// Members to forget at the next start.
   std::vector<catalog::NodeName> forget;
+  /// Written last in an orderly stop: the queues with messages.
+  std::vector<LedQueueRecord> led;
 
   template <typename A>
-  void fields(A& a) { a(uuid, kind, members, incarnation, is_forced, forget); }
+  void fields(A& a) { a(uuid, kind, members, incarnation, is_forced, forget, led); }
 };
 
 inline constexpr storage::StreamId facts_stream{1};

@@ -54,6 +54,7 @@ void Node::Impl::update_members() {
 }
 
 void Node::Impl::tick() {
+  if (is_ending_log()) return;
   metadata_->tick();
   channels_->tick();
   host_->tick(now());
@@ -66,6 +67,7 @@ void Node::Impl::tick() {
 }
 
 base::Time Node::Impl::deadline() const {
+  if (is_ending_log()) return stop_by_;
   base::Time deadline = std::min({metadata_->deadline(), channels_->deadline(), host_->deadline(),
                                   membership_->deadline(), links_deadline()});
   if (phase_ == NodePhase::starting) {
@@ -82,7 +84,8 @@ base::Time Node::Impl::deadline() const {
 }
 
 void Node::Impl::work_turn() {
-  bool wants_sync = false;
+  if (is_ending_log()) return log_->flush(false);
+  bool wants_sync = phase_ == NodePhase::starting && log_->synced() < start_;
   for (int round = 0; round < max_rounds; ++round) {
     reconsider_refused();
     membership_->work(now());
@@ -116,14 +119,25 @@ void Node::Impl::note_silence() {
   mark_at_ = now() + silence_before_mark;
 }
 
-/// Before an orderly stop all is made durable, and then said to be.
+/// Before an orderly stop all is made durable, and then said to be. From the first step on the node
+/// does nothing more, so that nothing is delivered that is not on record.
 bool Node::Impl::is_log_ended() {
   if (!log_->is_idle()) return false;
-  if (is_log_flushed_) return true;
-  is_log_flushed_ = true;
-  log_->flush(true);
-  log_->mark_synced(true);
-  return log_->is_idle();
+  switch (log_end_) {
+    case LogEnd::open:
+      if (host_->is_awake() || !inbox_.empty()) return false;
+      log_end_ = LogEnd::flushed;
+      facts_.led = host_->led_with_messages();
+      write_facts(*log_, facts_);
+      log_->flush(true);
+      return false;
+    case LogEnd::flushed:
+      log_end_ = LogEnd::marked;
+      log_->mark_synced(true);
+      return log_->is_idle();
+    case LogEnd::marked: return true;
+  }
+  return true;
 }
 
 void Node::Impl::end_turn() {

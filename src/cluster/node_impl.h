@@ -131,6 +131,7 @@ class Node::Impl final : public QueueContext {
   std::size_t running_others() const;
   void hand_over_vote();
   void note_silence();
+  bool is_ending_log() const { return log_end_ != LogEnd::open; }
   bool is_log_ended();
   void work_turn();
 
@@ -160,7 +161,8 @@ class Node::Impl final : public QueueContext {
   /// When to write down how far the log is durable, unless more is written before.
   base::Time mark_at_ = base::never;
   storage::LogPosition marked_end_;
-  bool is_log_flushed_ = false;
+  enum class LogEnd { open, flushed, marked } log_end_ = LogEnd::open;
+  storage::LogPosition start_;  ///< synced before the node runs
   bool is_recovered_state_new_ = false;
   bool is_down_applied_ = false;
   std::unique_ptr<storage::Log> log_;

@@ -12,8 +12,10 @@ base::Result<RecoveredNode> recover_node(storage::Disk& disk, QueueHost* host) {
           if (auto facts = read_facts_record(payload)) recovered.facts = std::move(*facts);
         } else if (stream == Metadata::stream) {
           Metadata::recover(recovered.raft, kind, payload);
-        } else if (host && Replica::is_queue_stream(stream)) {
-          host->recover(position, stream, kind, payload);
+        } else if (Replica::is_queue_stream(stream)) {
+          // It says how things were when the node stopped, and the node went on.
+          if (recovered.facts) recovered.facts->led.clear();
+          if (host) host->recover(position, stream, kind, payload);
         }
       });
   if (!log) return std::unexpected(log.error());
@@ -51,7 +53,7 @@ base::Result<std::unique_ptr<storage::Log>> Node::prepare_joined(storage::Disk& 
   auto recovered = recover_node(disk, nullptr);
   if (!recovered) return std::unexpected(recovered.error());
   auto log = std::make_unique<storage::Log>(disk, storage::Log::Options{}, recovered->log);
-  FactsRecord record{facts.uuid, facts.kind, facts.members, {}, false, {}};
+  FactsRecord record{facts.uuid, facts.kind, facts.members, {}, false, {}, {}};
   write_facts(*log, record);
   log->flush(true);
   return log;

@@ -46,7 +46,7 @@ std::uint64_t Node::Impl::id_base() const {
 void Node::Impl::make_first(RecoveredNode& recovered) {
   is_recovered_state_new_ = true;
   recovered.facts = FactsRecord{make_uuid(random_), catalog::NodeKind::disc, {options_.name},
-                                {}, false, {}};
+                                {}, false, {}, {}};
   recovered.raft = raft::bootstrap(options_.name);
 }
 
@@ -79,7 +79,11 @@ base::Result<> Node::Impl::make_parts(RecoveredNode recovered) {
                                          options_.request_deadline);
   histories_ = std::make_unique<Histories>(*this);
 
+  const bool were_deliveries_known = !facts_.led.empty();
+  host_->set_known_deliveries(std::exchange(facts_.led, {}));
   write_facts(*log_, facts_);
+  // Before anything is delivered that the marks do not tell of.
+  if (were_deliveries_known) start_ = log_->end();
   if (is_recovered_state_new_) {
     for (const catalog::Command& command : catalog::Catalog::first_commands(options_.first_user))
       propose(command, [](auto) {});
@@ -170,7 +174,7 @@ void Node::Impl::advance_phase() {
   bool is_up = own && own->running && own->incarnation == facts_.incarnation;
   switch (phase_) {
     case NodePhase::starting:
-      if (is_up) return begin_running();
+      if (is_up && log_->synced() >= start_) return begin_running();
       force_if_alone();
       if (refused_since_ && now() >= *refused_since_ + std::chrono::seconds(1) &&
           std::ranges::none_of(links_, [](auto& link) {
@@ -182,7 +186,7 @@ void Node::Impl::advance_phase() {
     case NodePhase::stopping: {
       bool has_vote = metadata_->core().configuration().is_voter(options_.name);
       bool may_end = (!is_up && !has_vote) || running_others() == 0;
-      bool is_ended = may_end && is_log_ended();
+      bool is_ended = (may_end || is_ending_log()) && is_log_ended();
       if (!is_ended && now() < stop_by_) return;
       phase_ = NodePhase::stopped;
       base::log_info("node {} has stopped", options_.name);

@@ -40,6 +40,10 @@ void QueueHost::finish_recovery() {
   segments_.remove_others(wanted);
 }
 
+void QueueHost::set_known_deliveries(std::vector<LedQueueRecord> led) {
+  for (const LedQueueRecord& each : led) known_deliveries_[each.queue] = each;
+}
+
 void QueueHost::activate() {
   is_active_ = true;
   std::vector<QueueId> unknown;
@@ -52,6 +56,7 @@ void QueueHost::activate() {
       for (const std::string& damage : hosted->replica->take_damage())
         base::log_error("queue '{}' in vhost '{}': {}", queue.name.name, queue.name.vhost, damage);
   }
+  known_deliveries_.clear();
 }
 
 void QueueHost::on_change(const catalog::Change& change) {
@@ -86,11 +91,7 @@ void QueueHost::place(QueueId id) {
     if (hosted.leader && hosted.leader->epoch() == queue->epoch) {
       hosted.leader->on_catalog_changed();
     } else {
-      if (!hosted.replica->is_usable())
-        base::log_error("queue '{}' in vhost '{}': this node leads it with an incomplete copy",
-                        queue->name.name, queue->name.vhost);
-      end_leadership(hosted);
-      hosted.leader = std::make_unique<QueueLeader>(context_, *hosted.replica, queue->epoch);
+      lead(hosted, *queue);
     }
   } else {
     end_leadership(hosted);
@@ -103,6 +104,20 @@ void QueueHost::place(QueueId id) {
     }
   }
   wake(id);
+}
+
+void QueueHost::lead(Hosted& hosted, const catalog::Queue& queue) {
+  if (!hosted.replica->is_usable())
+    base::log_error("queue '{}' in vhost '{}': this node leads it with an incomplete copy",
+                    queue.name.name, queue.name.vhost);
+  end_leadership(hosted);
+  auto known = known_deliveries_.find(queue.id);
+  // Starting again is what made the next epoch; any other had another leader.
+  std::optional<MessageIndex> delivered;
+  if (known != known_deliveries_.end() && queue.epoch == known->second.epoch.next())
+    delivered = known->second.delivered;
+  hosted.leader =
+      std::make_unique<QueueLeader>(context_, *hosted.replica, queue.epoch, delivered);
 }
 
 void QueueHost::end_leadership(Hosted& hosted) {
@@ -355,6 +370,14 @@ std::vector<QueueHost::Led> QueueHost::led() const {
   std::vector<Led> led;
   for (const auto& [id, hosted] : hosted_)
     if (hosted.leader) led.push_back({id, &hosted.replica->queue()});
+  return led;
+}
+
+std::vector<LedQueueRecord> QueueHost::led_with_messages() const {
+  std::vector<LedQueueRecord> led;
+  for (const auto& [id, hosted] : hosted_)
+    if (hosted.leader && hosted.replica->is_durable() && !hosted.replica->queue().is_empty())
+      led.push_back({id, hosted.leader->epoch(), hosted.leader->delivered()});
   return led;
 }
 

@@ -6,6 +6,7 @@
 #include <set>
 #include <vector>
 
+#include "cluster/facts.h"
 #include "cluster/queue_follower.h"
 #include "cluster/queue_leader.h"
 
@@ -24,6 +25,9 @@ class QueueHost {
   void recover(storage::LogPosition position, storage::StreamId stream, std::uint8_t kind,
                base::ByteView payload);
   void finish_recovery();
+  /// What had been delivered when the node stopped in order. `activate` makes use of it for queues
+  /// that are led here again and were led by nobody in between.
+  void set_known_deliveries(std::vector<LedQueueRecord> led);
 
   /// The catalog is up to date with this node's own start: take up what it says.
   void activate();
@@ -66,6 +70,8 @@ class QueueHost {
     const broker::Queue* state;
   };
   std::vector<Led> led() const;
+  /// Those led here that hold messages.
+  std::vector<LedQueueRecord> led_with_messages() const;
   std::vector<const Replica*> replicas() const;
   /// The replica of that queue on this node, or null.
   const Replica* find(QueueId queue) const;
@@ -82,6 +88,7 @@ class QueueHost {
   };
 
   void place(QueueId queue);
+  void lead(Hosted& hosted, const catalog::Queue& queue);
   /// The next leader, here or elsewhere, knows nothing of this one's channels.
   static void end_leadership(Hosted& hosted);
   void drop(QueueId queue);
@@ -104,6 +111,7 @@ class QueueHost {
   QueueId compacting_;
   bool is_overloaded_ = false;
   std::map<QueueId, Hosted> hosted_;
+  std::map<QueueId, LedQueueRecord> known_deliveries_;
   std::set<QueueId> awake_;
   std::set<std::pair<base::Time, QueueId>> alarms_;
   std::set<QueueId> syncing_;  ///< wait for a sync of the log

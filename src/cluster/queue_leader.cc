@@ -36,11 +36,12 @@ bool depends_on_consumers(const QueueRequest& request) {
 
 }  // namespace
 
-QueueLeader::QueueLeader(QueueContext& context, Replica& replica, Epoch epoch)
+QueueLeader::QueueLeader(QueueContext& context, Replica& replica, Epoch epoch,
+                         std::optional<MessageIndex> delivered)
     : context_(context), replica_(replica), epoch_(epoch) {
   replica_.apply_all();
   // What was delivered last before a crash may not be on record, and the flag must not be missing.
-  replica_.queue().mark_redelivered(replica_.last());
+  replica_.queue().mark_redelivered(delivered.value_or(replica_.last()));
   read_settings();
   hold_back_if_delaying();
   read_dead_letter_rule();
@@ -48,6 +49,10 @@ QueueLeader::QueueLeader(QueueContext& context, Replica& replica, Epoch epoch)
 
 const catalog::Queue* QueueLeader::record() const {
   return context_.catalog().find_queue(replica_.id());
+}
+
+MessageIndex QueueLeader::delivered() const {
+  return std::max(replica_.delivered(), replica_.queue().redelivered_until());
 }
 
 bool QueueLeader::is_in_sync(const NodeName& node) const {

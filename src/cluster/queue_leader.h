@@ -23,10 +23,14 @@ namespace warren::cluster {
 /// delivered, so that no consumer sees a message that a failover may take back.
 class QueueLeader {
  public:
-  /// Takes the replica's whole log as the truth.
-  QueueLeader(QueueContext& context, Replica& replica, Epoch epoch);
+  /// Takes the replica's whole log as the truth. Messages up to `delivered` count as delivered
+  /// before; without it all do.
+  QueueLeader(QueueContext& context, Replica& replica, Epoch epoch,
+              std::optional<MessageIndex> delivered = {});
 
   Epoch epoch() const { return epoch_; }
+  /// Messages after that have not been delivered.
+  MessageIndex delivered() const;
 
   void on_request(const NodeName& from, ToQueue message);
   void on_follow(const NodeName& from, const FollowRequest& request);
