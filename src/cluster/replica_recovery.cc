@@ -108,10 +108,12 @@ void Replica::finish_recovery(std::set<storage::FileId>& wanted) {
     has_dead_segment_ = true;
     is_rescuing_ = !damage_.empty();
   }
-  // What the queue makes of priorities is not known yet, and who is on disk only can't be asked
-  // for its own later.
-  if (std::ranges::any_of(live, [](const auto& message) { return message.priority > 0; }))
-    queue_.set_max_priority(UINT8_MAX);
+  // What the queue makes of priorities is not known yet, and a message can't be asked for its own
+  // any more when it is on disk only.
+  auto note_priority = [this](std::uint8_t priority) {
+    if (priority > 0 && queue_.max_priority() == 0) queue_.set_max_priority(UINT8_MAX);
+  };
+  for (const ReplicaPages::Live& message : live) note_priority(message.priority);
   auto next = live.begin();
   auto put_stored_before = [&](MessageIndex index) {
     for (; next != live.end() && next->index < index; ++next)
@@ -121,6 +123,7 @@ void Replica::finish_recovery(std::set<storage::FileId>& wanted) {
     put_stored_before(index);
     // What a segment holds, and what left it, is the segment's to say.
     if (pages_ && pages_->knows(index)) continue;
+    note_priority(message.priority());
     queue_.put(index, std::move(message), false);
   }
   put_stored_before(MessageIndex{UINT64_MAX});

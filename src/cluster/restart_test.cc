@@ -104,3 +104,15 @@ TEST_CASE("what a stop left on record about deliveries does not outlive the next
   at.start();
   CHECK(at.all() == "a! ");
 }
+
+TEST_CASE("messages that leave memory while the node starts keep their priorities") {
+  Restarted at({{"x-max-priority", std::int32_t{2}}});
+  const std::string padding(10'000, '.');
+  for (int i = 0; i < 10; ++i) at.publish("a" + padding);
+  for (int i = 0; i < 10; ++i) at.publish("b" + padding, 2);
+  at.memory_budget = 20'000;
+  at.stop();
+  std::string order;
+  while (auto delivery = at.get()) order += delivery->message.body().front();
+  CHECK(order == "bbbbbbbbbbaaaaaaaaaa");
+}
