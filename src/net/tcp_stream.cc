@@ -35,7 +35,7 @@ Endpoint endpoint_of(const tcp::endpoint& endpoint) {
 }
 
 TcpStream::Impl::Impl(Shard& shard, tcp::socket socket)
-    : shard_(shard.impl()), socket_(std::move(socket)), close_timer_(shard_.io) {
+    : shard_(shard.impl()), socket_(std::move(socket)) {
   error_code ignored;
   socket_.non_blocking(true, ignored);
   socket_.set_option(tcp::no_delay(true), ignored);
@@ -279,8 +279,8 @@ void TcpStream::Impl::close(bool with_reset) {
 }
 
 void TcpStream::Impl::start_close_timer() {
-  close_timer_.expires_after(close_patience);
-  close_timer_.async_wait([self = shared_from_this()](error_code error) {
+  close_timer_ = std::make_unique<asio::steady_timer>(shard_.io, close_patience);
+  close_timer_->async_wait([self = shared_from_this()](error_code error) {
     if (!error && self->state_ == State::closing) self->close_socket(!self->is_lingering_);
   });
 }
@@ -319,7 +319,7 @@ void TcpStream::Impl::close_socket(bool with_reset) {
   error_code ignored;
   if (with_reset) socket_.set_option(asio::socket_base::linger(true, 0), ignored);
   socket_.close(ignored);
-  close_timer_.cancel();
+  if (close_timer_) close_timer_->cancel();
   output_.clear();
   pending = 0;
   written_of_first_ = 0;

@@ -61,7 +61,7 @@ class TcpStream::Impl final : public TurnTask, public std::enable_shared_from_th
 
   Shard::Impl& shard_;
   tcp::socket socket_;
-  asio::steady_timer close_timer_;
+  std::unique_ptr<asio::steady_timer> close_timer_;  ///< made when it closes
   StreamEvents* events_ = nullptr;
   State state_ = State::open;
   bool reset_at_end_ = false;

@@ -41,7 +41,7 @@ Channel::~Channel() {
 void Channel::release() {
   if (id_) {
     gateway().close_channel(id_);
-    talk_.exclusive_queues->forget(*this);
+    if (talk_.exclusive_queues) talk_.exclusive_queues->forget(*this);
     talk_.environment.authorizer.forget(this);
   }
   id_ = {};
@@ -348,7 +348,7 @@ ChannelInfo Channel::info() const {
   info.number = number_;
   info.user = talk_.login.user;
   info.vhost = talk_.vhost;
-  info.transactional = transaction_.has_value();
+  info.transactional = transaction_ != nullptr;
   info.confirm = confirms_.is_selected();
   info.consumer_count = consumers_.size();
   info.messages_unacknowledged = unacknowledged_.size();

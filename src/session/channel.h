@@ -4,6 +4,7 @@
 #include <functional>
 #include <list>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -107,7 +108,7 @@ class Channel final : public broker::ChannelEvents {
   using NamedConsumer = Consumers::value_type;
 
   // channel.cc
-  bool is_busy() const { return pending_.has_value() || getting_.has_value() || committing_; }
+  bool is_busy() const { return pending_ || getting_ || committing_; }
   Verdict take_frame(const codec::amqp091::Frame& frame);
   Verdict take_method(base::ByteView payload);
   Verdict take_ack(base::ByteView payload);
@@ -259,8 +260,12 @@ class Channel final : public broker::ChannelEvents {
   std::string last_declared_queue_;
   Consumers consumers_;
   NamedConsumer* last_served_ = nullptr;  ///< deliveries come in runs for one consumer
-  std::string reply_queue_;  ///< of the direct reply-to consumer, or empty
-  std::string reply_consumer_tag_;
+  /// The consumer of direct reply-to.
+  struct Replies {
+    std::string queue;
+    std::string consumer_tag;
+  };
+  std::unique_ptr<Replies> replies_;
   bool wants_grants_ = false;  ///< is among the conversation's `granting`
   std::uint16_t prefetch_ = 0;
   std::uint16_t global_prefetch_ = 0;
@@ -278,8 +283,8 @@ class Channel final : public broker::ChannelEvents {
   std::vector<catalog::QueueId> routed_;  ///< kept for its memory
   std::vector<Unsettled> taken_;          ///< kept for its memory
 
-  std::optional<Transaction> transaction_;
-  std::optional<Commit> committing_;
+  std::unique_ptr<Transaction> transaction_;
+  std::unique_ptr<Commit> committing_;
 };
 
 }  // namespace warren::session::amqp091

@@ -55,7 +55,7 @@ void Connection::close_channels() {
     talk_.environment.client_limits.remove_channels(talk_.login.user, channels_.size());
   entered_ = nullptr;
   channels_.clear();
-  exclusive_queues_.delete_all();
+  if (talk_.exclusive_queues) talk_.exclusive_queues->delete_all();
 }
 
 /// A connection that is closed counts for as long as its client stays.
@@ -74,7 +74,8 @@ void Connection::continue_closing() {
     close_channels();
     state_ = State::clearing;
   }
-  if (state_ != State::clearing || !exclusive_queues_.is_settled()) return;
+  if (state_ != State::clearing) return;
+  if (talk_.exclusive_queues && !talk_.exclusive_queues->is_settled()) return;
   encode_method(talk_.output.text(), 0, ConnectionCloseOk{});
   base::log_info("connection {} closed by its client", talk_.name);
   state_ = State::closed;
@@ -97,7 +98,7 @@ void Connection::on_ending_method(const Method& method) {
 void Connection::on_peer_closed(base::Time now) {
   now_ = now;
   if (state_ == State::gone) return;
-  if (state_ == State::header && header_.empty())
+  if (state_ == State::header && held_.empty())
     base::log_debug("connection {} ended without a byte", talk_.name);
   else if (state_ < State::draining)
     base::log_warning("connection {}: the client ended the stream without closing", talk_.name);
@@ -111,7 +112,7 @@ void Connection::shutdown(std::string_view reason, base::Time now) {
 }
 
 bool Connection::is_finished() const {
-  return state_ == State::gone && exclusive_queues_.is_idle();
+  return state_ == State::gone && (!talk_.exclusive_queues || talk_.exclusive_queues->is_idle());
 }
 
 }  // namespace warren::session::amqp091

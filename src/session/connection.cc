@@ -26,7 +26,7 @@ std::string connection_name(const PeerInfo& peer) {
                      endpoint_text(peer.local_host, peer.local_port));
 }
 
-base::Duration interval_of(const ConnectionInfo& info) {
+base::Duration interval_of(const ConnectionFacts& info) {
   return std::chrono::seconds(info.timeout_s);
 }
 
@@ -42,11 +42,7 @@ Connection::Connection(Environment& environment, PeerInfo peer, catalog::Connect
                        base::Time now)
     : talk_(environment, id, connection_name(peer)),
       now_(now),
-      state_deadline_(now + environment.limits.handshake_timeout),
-      exclusive_queues_(talk_) {
-  talk_.exclusive_queues = &exclusive_queues_;
-  info_.id = id;
-  info_.name = talk_.name;
+      state_deadline_(now + environment.limits.handshake_timeout) {
   info_.peer = std::move(peer);
   info_.connected_at = now;
 }
@@ -81,11 +77,11 @@ void Connection::note_filled(std::size_t octets) {
 }
 
 void Connection::read_header(base::ByteView& bytes) {
-  const std::size_t taken = std::min(protocol_header_size - header_.size(), bytes.size());
-  header_.append(bytes.substr(0, taken));
+  const std::size_t taken = std::min(protocol_header_size - held_.size(), bytes.size());
+  held_.append(bytes.substr(0, taken));
   bytes.remove_prefix(taken);
-  if (header_.size() < protocol_header_size) return;
-  if (const auto version = read_protocol_header(header_)) {
+  if (held_.size() < protocol_header_size) return;
+  if (const auto version = read_protocol_header(std::exchange(held_, {}))) {
     send_start(*version);
     state_ = State::starting;
     return;
@@ -219,7 +215,11 @@ void Connection::unblock() {
   if (alarm_ == Alarm::blocked && talk_.notifies_blocked && state_ == State::running)
     encode_method(talk_.output.text(), 0, ConnectionUnblocked{});
   alarm_ = Alarm::none;
-  if (!held_.empty()) read_frames(std::exchange(held_, {}));
+  read_held();
+}
+
+void Connection::read_held() {
+  if (state_ != State::header && !held_.empty()) read_frames(std::exchange(held_, {}));
 }
 
 void Connection::flush_turn() {
@@ -262,7 +262,7 @@ void Connection::note_progress() {
 
 void Connection::tick(base::Time now) {
   now_ = now;
-  exclusive_queues_.tick(now);
+  if (talk_.exclusive_queues) talk_.exclusive_queues->tick(now);
   if (now >= state_deadline_) {
     if (state_ < State::running) base::log_error("connection {}: no handshake in time", talk_.name);
     reset();
@@ -276,8 +276,9 @@ void Connection::tick(base::Time now) {
 }
 
 base::Time Connection::deadline() const {
-  return std::min({state_deadline_, next_send_check_, next_receive_check_, stall_deadline_,
-                   next_timeout_check_, exclusive_queues_.deadline()});
+  const base::Time own = std::min({state_deadline_, next_send_check_, next_receive_check_,
+                                   stall_deadline_, next_timeout_check_});
+  return talk_.exclusive_queues ? std::min(own, talk_.exclusive_queues->deadline()) : own;
 }
 
 /// Sees to it that somebody looks after what was delivered.
@@ -322,7 +323,10 @@ bool Connection::has_missed_heartbeats() {
 }
 
 ConnectionInfo Connection::info() const {
-  ConnectionInfo info = info_;
+  ConnectionInfo info;
+  static_cast<ConnectionFacts&>(info) = info_;
+  info.id = talk_.connection;
+  info.name = talk_.name;
   info.user = talk_.login.user;
   info.vhost = talk_.vhost;
   info.frame_max = talk_.frame_max;

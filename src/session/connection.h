@@ -111,6 +111,7 @@ class Connection {
   /// blocked, the content of the publish that began, and all behind it.
   bool is_held() const { return is_blocked() || is_asking_; }
   void end_asking();
+  void read_held();
   void read_header(base::ByteView& bytes);
   void read_frames(base::ByteView bytes);
   void on_frame(const codec::amqp091::Frame& frame);
@@ -153,6 +154,7 @@ class Connection {
   State state_ = State::header;
   Alarm alarm_ = Alarm::none;
   std::string alarm_reason_;
+  /// What can't be read yet: the beginning of the protocol's header; later see `is_held`.
   base::Bytes held_;
   CloseStyle close_style_ = CloseStyle::none;
   bool is_admitted_ = false;
@@ -168,15 +170,13 @@ class Connection {
   bool missed_one_check_ = false;
   std::uint64_t output_gone_ = 0;            ///< octets that the socket has taken
   base::Time stall_deadline_ = base::never;  ///< set while output waits for the peer
-  base::Bytes header_;
   codec::amqp091::FrameParser parser_;
-  ExclusiveQueues exclusive_queues_;
   Channels channels_;
   std::vector<std::uint16_t> left_channels_;  ///< closed and not opened again; the latest
   /// The channel that the last frame was for, while frames are read.
   Channel* entered_ = nullptr;
   std::uint16_t entered_number_ = 0;
-  ConnectionInfo info_;
+  ConnectionFacts info_;
 };
 
 }  // namespace warren::session::amqp091

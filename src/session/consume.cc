@@ -89,7 +89,7 @@ std::string Channel::subscribe(const BasicConsume& consume, const catalog::Queue
   consumer.no_wait = consume.no_wait;
   consumer.no_ack = consume.no_ack;
   consumer.is_settled_here = subscription.is_settled_by_channel;
-  consumer.is_for_replies = queue.name.name == reply_queue_;
+  consumer.is_for_replies = replies_ && queue.name.name == replies_->queue;
   consumer.credit = subscription.credit;
   consumer.grant_at = consumer.credit / 2;
   const broker::RequestId request =
@@ -236,9 +236,7 @@ void Channel::forget_consumer(const std::string& consumer_tag) {
                      broker::Outcome::returned);
     return true;
   });
-  if (reply_queue_.empty() || consumer_tag != reply_consumer_tag_) return;
-  reply_queue_.clear();
-  reply_consumer_tag_.clear();
+  if (replies_ && consumer_tag == replies_->consumer_tag) replies_.reset();
 }
 
 void Channel::note_delivered(Consumer& consumer, std::size_t body_bytes) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -19,11 +20,8 @@ class ExclusiveQueues;
 
 /// What a connection and its channels share. Owned by the connection.
 struct Conversation {
-  Conversation(Environment& node, catalog::ConnectionId id, std::string connection_name)
-      : environment(node),
-        connection(id),
-        name(std::move(connection_name)),
-        settlements(node.gateway) {}
+  Conversation(Environment& node, catalog::ConnectionId id, std::string connection_name);
+  ~Conversation();
 
   Environment& environment;
   catalog::ConnectionId connection;
@@ -34,7 +32,7 @@ struct Conversation {
   bool notifies_consumer_cancel = false;  ///< client capability consumer_cancel_notify
   bool notifies_blocked = false;          ///< client capability connection.blocked
   bool closes_on_login_failure = false;   ///< client capability authentication_failure_close
-  ExclusiveQueues* exclusive_queues = nullptr;
+  std::unique_ptr<ExclusiveQueues> exclusive_queues;  ///< made with the first of them
 
   /// Frames for the peer; the connection's owner takes them after each turn.
   base::OutputBuffer output;

@@ -111,7 +111,7 @@ Verdict Channel::make_queue(const broker::QueueDeclaration& wanted, bool no_wait
     return {};
   };
   if (!wanted.exclusive) return change(std::move(command), std::move(then));
-  talk_.exclusive_queues->declare(*this, ask(std::move(then)), command);
+  exclusive_queues_of(talk_).declare(*this, ask(std::move(then)), command);
   return {};
 }
 

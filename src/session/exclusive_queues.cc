@@ -10,6 +10,11 @@ namespace {
 constexpr base::Duration retry_delay = std::chrono::seconds(5);
 }
 
+ExclusiveQueues& exclusive_queues_of(Conversation& talk) {
+  if (!talk.exclusive_queues) talk.exclusive_queues = std::make_unique<ExclusiveQueues>(talk);
+  return *talk.exclusive_queues;
+}
+
 ExclusiveQueues::~ExclusiveQueues() {
   if (channel_) talk_.environment.gateway.close_channel(channel_);
 }

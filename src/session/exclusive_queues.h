@@ -49,4 +49,7 @@ class ExclusiveQueues final : public broker::ChannelEvents {
   base::Time now_{};
 };
 
+/// Makes them if there are none yet.
+ExclusiveQueues& exclusive_queues_of(Conversation& talk);
+
 }  // namespace warren::session::amqp091

@@ -130,7 +130,7 @@ base::Result<broker::LoginRequest> Connection::read_login(const ConnectionStartO
 void Connection::end_asking() {
   is_asking_ = false;
   talk_.note_event();
-  if (!held_.empty()) read_frames(std::exchange(held_, {}));
+  read_held();
 }
 
 void Connection::on_login(base::Result<broker::Login> login) {

@@ -11,27 +11,31 @@
 /// What listings show of connections and channels. Names are those of the listings' columns.
 namespace warren::session::amqp091 {
 
-struct ConnectionInfo {
-  catalog::ConnectionId id;
-  std::string name;  ///< "10.0.0.1:1234 -> 10.0.0.2:5672"
+/// What a connection keeps for the listings.
+struct ConnectionFacts {
   PeerInfo peer;
   std::string user_provided_name;  ///< the client property connection_name
-  std::string state;  ///< starting tuning opening running flow blocking blocked closing closed
-  std::string protocol = "AMQP 0-9-1";
   std::string auth_mechanism;
-  std::string user;
-  std::string vhost;
   std::uint16_t timeout_s = 0;  ///< the heartbeat that was agreed
-  std::uint32_t frame_max = 0;
   std::uint16_t channel_max = 0;
   base::FieldTable client_properties;
   std::uint64_t recv_oct = 0;
   std::uint64_t recv_cnt = 0;
   std::uint64_t send_oct = 0;
   std::uint64_t send_cnt = 0;
+  base::Time connected_at{};
+};
+
+struct ConnectionInfo : ConnectionFacts {
+  catalog::ConnectionId id;
+  std::string name;   ///< "10.0.0.1:1234 -> 10.0.0.2:5672"
+  std::string state;  ///< starting tuning opening running flow blocking blocked closing closed
+  std::string protocol = "AMQP 0-9-1";
+  std::string user;
+  std::string vhost;
+  std::uint32_t frame_max = 0;
   std::uint64_t send_pend = 0;
   std::uint64_t channels = 0;
-  base::Time connected_at{};
 };
 
 struct ChannelInfo {

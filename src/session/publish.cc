@@ -100,7 +100,7 @@ Verdict Channel::publish(const Publish& publish) {
   if (!scan) return refuse(scan.error());
   if (Verdict verdict = check_properties(*scan, talk_.login); !verdict) return verdict;
   const bool asks_for_reply = scan->reply_to == direct_reply_to;
-  if (asks_for_reply && reply_queue_.empty())
+  if (asks_for_reply && !replies_)
     return refuse(ReplyCode::precondition_failed, "fast reply consumer does not exist");
 
   ExtraKeys extra;
@@ -128,7 +128,7 @@ Verdict Channel::publish(const Publish& publish) {
   if (!message) {
     base::Bytes rewritten;
     if (is_rewritten)
-      rewritten = rewrite_properties(publish.properties, asks_for_reply ? reply_queue_ : "");
+      rewritten = rewrite_properties(publish.properties, asks_for_reply ? replies_->queue : "");
     message = broker::Message::make(
         {publish.exchange, publish.routing_key,
          is_rewritten ? base::ByteView(rewritten) : publish.properties, publish.body,

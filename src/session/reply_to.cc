@@ -15,7 +15,7 @@ constexpr std::size_t prefix_size = std::string_view("amq.gen-").size();
 Verdict Channel::consume_replies(const BasicConsume& consume) {
   if (!consume.no_ack)
     return refuse(ReplyCode::precondition_failed, "reply consumer cannot acknowledge");
-  if (!reply_queue_.empty())
+  if (replies_)
     return refuse(ReplyCode::precondition_failed, "reply consumer already set");
   catalog::DeclareQueue command;
   command.queue.name = in_vhost(direct_reply_to);
@@ -30,11 +30,11 @@ Verdict Channel::consume_replies(const BasicConsume& consume) {
         const catalog::Queue* queue = catalog().find_queue(name);
         if (queue == nullptr)
           return refuse(broker::no_such_resource(broker::ResourceKind::queue, name));
-        reply_queue_ = name.name;
-        reply_consumer_tag_ = subscribe(consume, *queue);
+        replies_ = std::make_unique<Replies>(name.name);
+        replies_->consumer_tag = subscribe(consume, *queue);
         return {};
       });
-  talk_.exclusive_queues->declare(*this, request, command);
+  exclusive_queues_of(talk_).declare(*this, request, command);
   return {};
 }
 

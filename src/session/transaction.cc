@@ -16,7 +16,7 @@ constexpr std::string_view not_transactional = "channel is not transactional";
 Verdict Channel::handle(const TxSelect&) {
   if (confirms_.is_selected())
     return refuse(ReplyCode::precondition_failed, "cannot switch from confirm to tx mode");
-  if (!transaction_) transaction_.emplace();
+  if (!transaction_) transaction_ = std::make_unique<Transaction>();
   send(TxSelectOk{});
   return {};
 }
@@ -24,7 +24,7 @@ Verdict Channel::handle(const TxSelect&) {
 Verdict Channel::handle(const TxCommit&) {
   if (!transaction_) return refuse(ReplyCode::precondition_failed, std::string(not_transactional));
   const Transaction transaction = std::exchange(*transaction_, {});
-  committing_ = Commit{talk_.next_request(), last_publish_.next(), false, false, 0};
+  committing_ = std::make_unique<Commit>(talk_.next_request(), last_publish_.next());
   std::vector<catalog::QueueId> queues;
   for (const auto& [publish, names] : transaction.publishes) {
     queues.clear();
