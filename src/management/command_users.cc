@@ -118,13 +118,19 @@ void authenticate_user(const CommandCall& call) {
       });
 }
 
-void set_permissions(const CommandCall& call) {
+/// Whether the call's user and vhost exist; replies when not.
+bool has_user_and_vhost(const CommandCall& call) {
   const std::string& user = call.arguments[0];
-  if (!call.catalog().find_user(user))
-    return call.reply(error_reply(67, "failed", fmt::format("User {} does not exist", user)));
-  if (!call.catalog().find_vhost(call.vhost))
-    return call.reply(
-        error_reply(69, "failed", fmt::format("Virtual host {} does not exist", call.vhost)));
+  const bool has_user = call.catalog().find_user(user) != nullptr;
+  if (has_user && call.catalog().find_vhost(call.vhost)) return true;
+  call.reply(has_user ? error_reply(69, "failed",
+                                    fmt::format("Virtual host {} does not exist", call.vhost))
+                      : error_reply(67, "failed", fmt::format("User {} does not exist", user)));
+  return false;
+}
+
+void set_permissions(const CommandCall& call) {
+  if (!has_user_and_vhost(call)) return;
   for (std::size_t i = 1; i <= 3; ++i)
     if (auto pattern = catalog::Pattern::compile(call.arguments[i]); !pattern)
       return call.reply(error_reply(
@@ -132,17 +138,12 @@ void set_permissions(const CommandCall& call) {
           fmt::format("{{:invalid_regexp, '{}', {{'{}', {}}}}}", call.arguments[i],
                       pattern.error().text, pattern.error().offset)));
   call.propose(catalog::SetPermission{
-      {user, call.vhost, call.arguments[1], call.arguments[2], call.arguments[3]}});
+      {call.arguments[0], call.vhost, call.arguments[1], call.arguments[2], call.arguments[3]}});
 }
 
 void clear_permissions(const CommandCall& call) {
-  const std::string& user = call.arguments[0];
-  if (!call.catalog().find_user(user))
-    return call.reply(error_reply(67, "failed", fmt::format("User {} does not exist", user)));
-  if (!call.catalog().find_vhost(call.vhost))
-    return call.reply(
-        error_reply(69, "failed", fmt::format("Virtual host {} does not exist", call.vhost)));
-  call.propose(catalog::ClearPermission{user, call.vhost}, [](const Error& error) {
+  if (!has_user_and_vhost(call)) return;
+  call.propose(catalog::ClearPermission{call.arguments[0], call.vhost}, [](const Error& error) {
     // Clearing what is not there is no failure.
     return error.code == ErrorCode::not_found ? ok_reply() : failed_reply(error);
   });
@@ -161,10 +162,16 @@ void clear_topic_permissions(const CommandCall& call) {
       topic_failure(call));
 }
 
+/// Whether the vhost whose permissions are to be listed exists; replies when not.
+bool has_listed_vhost(const CommandCall& call) {
+  if (call.catalog().find_vhost(call.vhost)) return true;
+  call.reply(
+      error_reply(65, "plain", fmt::format("Virtual host '{}' does not exist", call.vhost)));
+  return false;
+}
+
 void list_topic_permissions(const CommandCall& call) {
-  if (!call.catalog().find_vhost(call.vhost))
-    return call.reply(error_reply(
-        65, "plain", fmt::format("Virtual host '{}' does not exist", call.vhost)));
+  if (!has_listed_vhost(call)) return;
   JsonArray rows;
   for (const auto& [name, permission] : call.catalog().topic_permissions())
     if (name.vhost == call.vhost)
@@ -185,9 +192,7 @@ void list_user_topic_permissions(const CommandCall& call) {
 }
 
 void list_permissions(const CommandCall& call) {
-  if (!call.catalog().find_vhost(call.vhost))
-    return call.reply(error_reply(
-        65, "plain", fmt::format("Virtual host '{}' does not exist", call.vhost)));
+  if (!has_listed_vhost(call)) return;
   JsonArray rows;
   for (const auto& [key, permission] : call.catalog().permissions())
     if (permission.vhost == call.vhost)

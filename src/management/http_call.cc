@@ -94,22 +94,21 @@ void HttpCall::answer_failure(const base::Error& error) const {
   }
 }
 
-std::optional<JsonObject> HttpCall::object_body() const {
+std::optional<JsonObject> HttpCall::object_body(
+    std::initializer_list<std::string_view> needed) const {
   auto parsed = parse_json(body.empty() ? std::string_view("{}") : std::string_view(body));
-  if (parsed && parsed->is_object()) return std::move(parsed->get_object());
-  bad_request("not_json");
-  return std::nullopt;
-}
-
-bool HttpCall::has_members(const JsonObject& object,
-                           std::span<const std::string_view> names) const {
+  if (!parsed || !parsed->is_object()) {
+    bad_request("not_json");
+    return std::nullopt;
+  }
+  JsonObject& object = parsed->get_object();
   std::string missing;
-  for (std::string_view name : names)
+  for (std::string_view name : needed)
     if (!object.contains({name.data(), name.size()}))
       missing += fmt::format("{}{{key_missing,{}}}", missing.empty() ? "" : ",", name);
-  if (missing.empty()) return true;
+  if (missing.empty()) return std::move(object);
   bad_request("[" + missing + "]");
-  return false;
+  return std::nullopt;
 }
 
 void HttpCall::propose(const catalog::Command& change, int status) const {

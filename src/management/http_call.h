@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <initializer_list>
 #include <map>
 #include <optional>
 #include <span>
@@ -51,10 +52,9 @@ struct HttpCall {
   /// What an error of the broker's means here.
   void answer_failure(const base::Error& error) const;
 
-  /// The body as an object; answers 400 and gives empty when it is none.
-  std::optional<JsonObject> object_body() const;
-  /// Answers 400 and gives false when one of the members is missing.
-  bool has_members(const JsonObject& object, std::span<const std::string_view> names) const;
+  /// The body as an object; answers 400 and gives empty when it is none, or lacks a member.
+  std::optional<JsonObject> object_body(
+      std::initializer_list<std::string_view> needed = {}) const;
   /// Proposes; answers with that status or with the failure.
   void propose(const catalog::Command& change, int status) const;
   /// Answers 401 and gives false when the user has no such permission. Also false when somebody

@@ -7,7 +7,6 @@
 namespace warren::management {
 namespace {
 
-constexpr std::string_view value_needed[] = {"value"};
 /// The one component that stands in the catalog as a parameter.
 constexpr std::string_view limits_component = "vhost-limits";
 constexpr std::string_view limits_name = "limits";
@@ -38,8 +37,8 @@ std::string not_valid(std::string_view why) {
 }
 
 void put_vhost_limit(const HttpCall& call) {
-  auto body = call.object_body();
-  if (!body || !call.has_members(*body, value_needed)) return;
+  auto body = call.object_body({"value"});
+  if (!body) return;
   catalog::Limits limits =
       call.catalog().find_vhost(call.path[0])->limits.value_or(catalog::Limits());
   const std::string text = print_json(JsonObject{{call.path[1], body->at("value")}});
@@ -72,8 +71,8 @@ void user_limits(const HttpCall& call) {
 }
 
 void put_user_limit(const HttpCall& call) {
-  auto body = call.object_body();
-  if (!body || !call.has_members(*body, value_needed)) return;
+  auto body = call.object_body({"value"});
+  if (!body) return;
   const catalog::User* user = call.catalog().find_user(call.path[0]);
   if (!user)
     return call.answer_error(400, "bad_request",
@@ -134,8 +133,8 @@ void show_parameter(const HttpCall& call) {
 }
 
 void put_parameter(const HttpCall& call) {
-  auto body = call.object_body();
-  if (!body || !call.has_members(*body, value_needed)) return;
+  auto body = call.object_body({"value"});
+  if (!body) return;
   const catalog::Vhost* vhost = vhost_of_parameter(call);
   if (!vhost) return;
   if (call.path[0] != limits_component)
@@ -179,8 +178,8 @@ void show_global_parameter(const HttpCall& call) {
 }
 
 void put_global_parameter(const HttpCall& call) {
-  auto body = call.object_body();
-  if (!body || !call.has_members(*body, value_needed)) return;
+  auto body = call.object_body({"value"});
+  if (!body) return;
   const Json& value = body->at("value");
   const bool is_name = call.path[0] == cluster_name;
   if (is_name && !value.is_string())

@@ -78,9 +78,8 @@ std::optional<broker::Outcome> outcome_of(std::string_view ackmode) {
 }
 
 void get(const HttpCall& call) {
-  constexpr std::string_view needed[] = {"ackmode", "count", "encoding"};
-  auto body = call.object_body();
-  if (!body || !call.has_members(*body, needed)) return;
+  auto body = call.object_body({"ackmode", "count", "encoding"});
+  if (!body) return;
   const std::string encoding = member_text(*body, "encoding");
   const auto outcome = outcome_of(member_text(*body, "ackmode"));
   const auto count = member_integer(*body, "count");
@@ -187,10 +186,8 @@ bool check_publish(const HttpCall& call, const catalog::ResourceName& name,
 }
 
 void publish(const HttpCall& call) {
-  constexpr std::string_view needed[] = {"routing_key", "properties", "payload",
-                                         "payload_encoding"};
-  auto body = call.object_body();
-  if (!body || !call.has_members(*body, needed)) return;
+  auto body = call.object_body({"routing_key", "properties", "payload", "payload_encoding"});
+  if (!body) return;
   auto payload = read_payload(call, *body);
   if (!payload) return;
   const std::string exchange = call.path[1] == "amq.default" ? "" : call.path[1];

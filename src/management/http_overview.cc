@@ -223,9 +223,8 @@ void show_cluster_name(const HttpCall& call) {
 }
 
 void put_cluster_name(const HttpCall& call) {
-  constexpr std::string_view needed[] = {"name"};
-  auto body = call.object_body();
-  if (!body || !call.has_members(*body, needed)) return;
+  auto body = call.object_body({"name"});
+  if (!body) return;
   call.propose(catalog::SetGlobalParameter{"cluster_name", member_text(*body, "name")}, 204);
 }
 

@@ -67,9 +67,8 @@ std::string fault_of_types(const JsonObject& body) {
 
 template <PolicyKind kind>
 void put(const HttpCall& call) {
-  constexpr std::string_view needed[] = {"pattern", "definition"};
-  auto body = call.object_body();
-  if (!body || !call.has_members(*body, needed)) return;
+  auto body = call.object_body({"pattern", "definition"});
+  if (!body) return;
   const std::string fault = fault_of_types(*body);
   if (!fault.empty()) return complain<kind>(call, fault);
   auto definition = catalog::parse_policy_definition(print_json(body->at("definition")), kind);

@@ -76,9 +76,8 @@ void change_user(const HttpCall& call, catalog::User user) {
 }
 
 void put_user(const HttpCall& call) {
-  constexpr std::string_view needed[] = {"tags"};
-  auto body = call.object_body();
-  if (!body || !call.has_members(*body, needed)) return;
+  auto body = call.object_body({"tags"});
+  if (!body) return;
   auto hash = read_hash(call, *body);
   if (!hash) return;
   catalog::User user;
@@ -114,9 +113,8 @@ void delete_users(const HttpCall& call, std::shared_ptr<std::vector<std::string>
 }
 
 void bulk_delete_users(const HttpCall& call) {
-  constexpr std::string_view needed[] = {"users"};
-  auto body = call.object_body();
-  if (!body || !call.has_members(*body, needed)) return;
+  auto body = call.object_body({"users"});
+  if (!body) return;
   std::vector<std::string> names = tags_from(body->if_contains("users"));
   std::ranges::reverse(names);
   delete_users(call, std::make_shared<std::vector<std::string>>(std::move(names)));
@@ -171,14 +169,26 @@ void show_permission(const HttpCall& call) {
   call.answer_json(permission_json(*found));
 }
 
+/// The body that gives the user in the path those patterns in the vhost there, and says what else
+/// is needed; answers 400 and gives empty for a bad one.
+std::optional<JsonObject> permission_body(const HttpCall& call,
+                                          std::initializer_list<std::string_view> needed,
+                                          std::initializer_list<std::string_view> patterns) {
+  auto body = call.object_body(needed);
+  if (!body) return body;
+  if (!call.catalog().find_user(call.path[1]) || !call.catalog().find_vhost(call.path[0])) {
+    call.bad_request("vhost_or_user_not_found");
+    return std::nullopt;
+  }
+  for (std::string_view name : patterns)
+    if (!is_pattern(call, member_text(*body, name))) return std::nullopt;
+  return body;
+}
+
 void put_permission(const HttpCall& call) {
-  constexpr std::string_view needed[] = {"configure", "write", "read"};
-  auto body = call.object_body();
-  if (!body || !call.has_members(*body, needed)) return;
-  if (!call.catalog().find_user(call.path[1]) || !call.catalog().find_vhost(call.path[0]))
-    return call.bad_request("vhost_or_user_not_found");
-  for (std::string_view name : needed)
-    if (!is_pattern(call, member_text(*body, name))) return;
+  const auto body = permission_body(call, {"configure", "write", "read"},
+                                    {"configure", "write", "read"});
+  if (!body) return;
   const bool is_new = !call.catalog().find_permission(call.path[1], call.path[0]);
   call.propose(catalog::SetPermission{{call.path[1], call.path[0], member_text(*body, "configure"),
                                        member_text(*body, "write"), member_text(*body, "read")}},
@@ -226,13 +236,9 @@ void show_topic_permissions(const HttpCall& call) {
 }
 
 void put_topic_permission(const HttpCall& call) {
-  constexpr std::string_view needed[] = {"exchange", "write", "read"};
-  auto body = call.object_body();
-  if (!body || !call.has_members(*body, needed)) return;
-  if (!call.catalog().find_user(call.path[1]) || !call.catalog().find_vhost(call.path[0]))
-    return call.bad_request("vhost_or_user_not_found");
-  for (std::string_view name : {needed[1], needed[2]})
-    if (!is_pattern(call, member_text(*body, name))) return;
+  const auto body =
+      permission_body(call, {"exchange", "write", "read"}, {"write", "read"});
+  if (!body) return;
   const bool is_new = topic_permissions_of(call, call.path.data(), &call.path[1]).empty();
   call.propose(catalog::SetTopicPermission{{{call.path[0], call.path[1],
                                              member_text(*body, "exchange")},
