@@ -12,15 +12,11 @@ using namespace std::chrono_literals;
 
 namespace {
 
-struct Setting final : TestNode {
-  using TestNode::TestNode;
+struct Setting final : GettingNode {
+  using GettingNode::GettingNode;
 
   base::WallTime wall_time() const override {
     return base::WallTime(std::chrono::seconds(1'700'000'000));
-  }
-  void pass(base::Duration duration) {
-    TestNode::pass(duration);
-    turn();
   }
   /// To the queue `to` by name.
   static base::FieldTable dying_to(const std::string& to) {
@@ -31,15 +27,7 @@ struct Setting final : TestNode {
     properties.expiration = "60000";
     base::Bytes encoded;
     encode_properties(encoded, properties);
-    node->publish(channel, {++published}, broker::Message::make({"", "q", encoded, body, true, 0}),
-                  {{queue}});
-    turn();
-  }
-  std::optional<broker::Delivery> get(catalog::QueueId queue, bool no_ack = false) {
-    got.reset();
-    node->get(channel, next_request(), queue, no_ack);
-    turn();
-    return got;
+    GettingNode::publish(broker::Message::make({"", "q", encoded, body, true, 0}), queue);
   }
   void reject(const broker::Delivery& delivery) {
     node->settle(channel, delivery.queue, delivery.lease, {&delivery.index, 1},
@@ -53,19 +41,6 @@ struct Setting final : TestNode {
     REQUIRE(delivery);
     reject(*delivery);
   }
-  broker::QueueCounts counts(catalog::QueueId queue) const {
-    for (const QueueStatus& status : node->led_queues())
-      if (status.queue == queue) return status.counts;
-    return {};
-  }
-
-  void on_got(broker::RequestId, base::Result<std::optional<broker::Delivery>> delivery,
-              std::uint64_t) override {
-    if (delivery) got = *delivery;
-  }
-
-  std::uint64_t published = 0;
-  std::optional<broker::Delivery> got;
 };
 
 base::FieldTable headers_of(const broker::Delivery& delivery) {

@@ -3,9 +3,8 @@
 #include <doctest/doctest.h>
 
 #include "catalog/delaying.h"
-#include "cluster/node.h"
+#include "cluster/test_node.h"
 #include "codec/amqp091_properties.h"
-#include "storage/memory_disk.h"
 
 using namespace warren;
 using namespace warren::cluster;
@@ -13,51 +12,22 @@ using namespace std::chrono_literals;
 using base::FieldTable;
 using base::FieldValue;
 using codec::amqp091::Properties;
-using std::chrono::milliseconds;
 
 namespace {
 
-/// One node over a disk in memory with an exchange "x" that delays, and its only client.
-struct DelayNode final : base::Clock, broker::ChannelEvents {
-  explicit DelayNode(const char* type = "direct", std::uint64_t memory_budget = 1u << 30) {
-    NodeOptions options;
-    options.name = "rabbit@test";
-    options.first_user.name = "guest";
-    options.memory_budget = memory_budget;
-    auto started = Node::start(options, disk, base::Random(1), *this);
-    REQUIRE(started.has_value());
-    node = std::move(*started);
-    disk.set_events(&disk_done);
-    turn();
-    REQUIRE(node->phase() == NodePhase::running);
-    channel = node->open_channel(*this);
+NodeOptions with_memory(std::uint64_t budget) {
+  NodeOptions options;
+  options.memory_budget = budget;
+  return options;
+}
+
+/// A node with an exchange "x" that delays.
+struct DelayNode final : GettingNode {
+  explicit DelayNode(const char* type = "direct", NodeOptions options = {})
+      : GettingNode(std::move(options)) {
     exchange("x", "x-delayed-message", {{"x-delayed-type", FieldValue(type)}});
   }
 
-  base::Time now() const override { return base::Time(1h + passed); }
-  base::WallTime wall_time() const override { return base::WallTime(1'700'000'000s + passed); }
-  void turn() {
-    for (int i = 0; i < 30; ++i) {
-      if (node->deadline() <= now()) node->tick();
-      node->end_turn();
-      disk.run_all();
-    }
-  }
-  /// Like the server, it wakes the node when that asked for it.
-  void pass(milliseconds duration) {
-    const milliseconds end = passed + duration;
-    while (node->deadline() <= base::Time(1h + end)) {
-      passed = std::max(passed, std::chrono::ceil<milliseconds>(node->deadline() - base::Time(1h)));
-      ++wakeups;
-      turn();
-    }
-    passed = end;
-    turn();
-  }
-  void change(const catalog::Command& command) {
-    node->change(channel, {++requests}, command);
-    turn();
-  }
   void exchange(const std::string& name, const std::string& type, FieldTable arguments = {}) {
     catalog::Exchange exchange;
     exchange.name = {"/", name};
@@ -65,16 +35,6 @@ struct DelayNode final : base::Clock, broker::ChannelEvents {
     exchange.durable = true;
     exchange.arguments = std::move(arguments);
     change(catalog::DeclareExchange{exchange});
-  }
-  catalog::QueueId queue(const std::string& name, FieldTable arguments = {},
-                         const std::string& leader = "rabbit@test") {
-    catalog::DeclareQueue command;
-    command.queue.name = {"/", name};
-    command.queue.durable = true;
-    command.queue.leader = leader;
-    command.queue.arguments = std::move(arguments);
-    change(command);
-    return find(name);
   }
   void bind(const std::string& queue, const std::string& key, const std::string& exchange = "x") {
     change(catalog::AddBinding{
@@ -102,61 +62,31 @@ struct DelayNode final : base::Clock, broker::ChannelEvents {
     properties.headers = FieldTable{{"x-delay", FieldValue(delay_ms)}};
     return properties;
   }
-  void publish(const broker::Message& message, catalog::QueueId to) {
-    node->publish(channel, {++published}, message, {{to}});
-    turn();
-  }
   void delay(const std::string& body, std::int32_t delay_ms, const std::string& key = "k") {
     publish(message(body, delayed(delay_ms), key), find("amq.delayed.x"));
   }
-  std::optional<broker::Message> get(catalog::QueueId queue) {
-    got.reset();
-    node->get(channel, {++requests}, queue, true);
-    turn();
-    return got ? std::optional(got->message) : std::nullopt;
+  std::optional<broker::Message> take(catalog::QueueId queue) {
+    auto delivery = get(queue, true);
+    return delivery ? std::optional(delivery->message) : std::nullopt;
   }
   /// The bodies of all that is there.
   std::string drain(catalog::QueueId queue) {
     std::string bodies;
-    while (auto message = get(queue)) bodies += std::string(message->body()) + " ";
+    while (auto message = take(queue)) bodies += std::string(message->body()) + " ";
     return bodies;
   }
   broker::QueueCounts counts(const std::string& name) const {
-    for (const QueueStatus& status : node->led_queues())
-      if (status.queue == find(name)) return status.counts;
-    return {};
+    return GettingNode::counts(find(name));
   }
 
   void on_confirmed(std::span<const PublishSeq> publishes) override {
     confirmed += publishes.size();
   }
-  void on_got(broker::RequestId, base::Result<std::optional<broker::Delivery>> delivery,
-              std::uint64_t) override {
-    if (delivery) got = *delivery;
-  }
   void on_reply(broker::RequestId, base::Result<broker::Reply> reply) override {
     refusal = reply ? "" : reply.error().text;
   }
 
-  struct DiskDone final : storage::DiskEvents {
-    explicit DiskDone(DelayNode& to) : to(to) {}
-    void on_disk_done(storage::DiskToken token, base::Result<> result) override {
-      to.node->on_disk_done(token, std::move(result));
-    }
-    void on_disk_read(storage::DiskToken token, base::Result<base::Bytes> result) override {
-      ++to.reads;
-      to.node->on_disk_read(token, std::move(result));
-    }
-    DelayNode& to;
-  };
-
-  milliseconds passed{};
-  storage::MemoryDisk disk;
-  DiskDone disk_done{*this};
-  std::unique_ptr<Node> node;
-  broker::ChannelId channel;
-  std::uint64_t requests = 0, published = 0, confirmed = 0, reads = 0, wakeups = 0;
-  std::optional<broker::Delivery> got;
+  std::uint64_t confirmed = 0;
   std::string refusal;
 };
 
@@ -170,15 +100,15 @@ Properties properties_of(const broker::Message& message) {
 
 TEST_CASE("a delayed message comes when it is due, not before, and says how long it waited") {
   DelayNode at;
-  auto queue = at.queue("q");
+  auto queue = at.declare("q");
   at.bind("q", "k");
   at.delay("body", 5000);
   CHECK(at.confirmed == 1);
   CHECK(at.counts("amq.delayed.x").ready == 1);
   at.pass(4999ms);
-  CHECK_FALSE(at.get(queue));
+  CHECK_FALSE(at.take(queue));
   at.pass(1ms);
-  auto message = at.get(queue);
+  auto message = at.take(queue);
   REQUIRE(message);
   CHECK(message->body() == "body");
   CHECK(message->exchange() == "x");
@@ -192,7 +122,7 @@ TEST_CASE("a delayed message comes when it is due, not before, and says how long
 
 TEST_CASE("delayed messages come in the order of their times, equal ones as they were published") {
   DelayNode at;
-  auto queue = at.queue("q");
+  auto queue = at.declare("q");
   at.bind("q", "k");
   for (auto [body, delay_ms] :
        {std::pair("5", 500), {"1", 100}, {"3", 300}, {"2", 200}, {"1b", 100}})
@@ -205,7 +135,7 @@ TEST_CASE("delayed messages come in the order of their times, equal ones as they
 
 TEST_CASE("what is delayed is routed as the bindings are when it is due") {
   DelayNode at("topic");
-  auto queue = at.queue("q");
+  auto queue = at.declare("q");
   at.delay("a", 100, "a.b");
   at.delay("b", 2000, "a.b");
   at.delay("c", 300, "b.b");
@@ -219,7 +149,7 @@ TEST_CASE("what is delayed is routed as the bindings are when it is due") {
 
 TEST_CASE("what leads nowhere is looked at once more, as a binding may be about to be known") {
   DelayNode at;
-  auto queue = at.queue("q");
+  auto queue = at.declare("q");
   at.delay("a", 100, "k");
   at.pass(500ms);
   at.bind("q", "k");
@@ -229,7 +159,7 @@ TEST_CASE("what leads nowhere is looked at once more, as a binding may be about 
 
 TEST_CASE("an expiration counts from when a message is due, and persistence is as it was") {
   DelayNode at;
-  auto queue = at.queue("q");
+  auto queue = at.declare("q");
   at.bind("q", "k");
   Properties properties = DelayNode::delayed(5000);
   properties.expiration = "1000";
@@ -241,7 +171,7 @@ TEST_CASE("an expiration counts from when a message is due, and persistence is a
   CHECK(at.counts("q").ready == 0);
   at.publish(DelayNode::message("body", properties), at.find("amq.delayed.x"));
   at.pass(5500ms);
-  auto message = at.get(queue);
+  auto message = at.take(queue);
   REQUIRE(message);
   CHECK(message->is_persistent());
   CHECK(message->expiration_ms() == 1000);
@@ -250,7 +180,7 @@ TEST_CASE("an expiration counts from when a message is due, and persistence is a
 
 TEST_CASE("a delayed message goes by the keys in CC and by its blind ones") {
   DelayNode at;
-  auto open = at.queue("open"), hidden = at.queue("hidden");
+  auto open = at.declare("open"), hidden = at.declare("hidden");
   at.bind("open", "o");
   at.bind("hidden", "h");
   Properties properties = DelayNode::delayed(100);
@@ -258,7 +188,7 @@ TEST_CASE("a delayed message goes by the keys in CC and by its blind ones") {
   at.publish(DelayNode::message("body", properties, "k", "h"), at.find("amq.delayed.x"));
   at.pass(100ms);
   for (catalog::QueueId queue : {open, hidden}) {
-    auto message = at.get(queue);
+    auto message = at.take(queue);
     REQUIRE(message);
     CHECK(properties_of(*message).headers->find("CC"));
     CHECK(broker::read_blind_keys(message->blind_keys()) == std::vector<std::string_view>{"h"});
@@ -266,8 +196,8 @@ TEST_CASE("a delayed message goes by the keys in CC and by its blind ones") {
 }
 
 TEST_CASE("delayed messages that are on disk come in their order, too") {
-  DelayNode at("direct", 10'000);
-  auto queue = at.queue("q");
+  DelayNode at("direct", with_memory(10'000));
+  auto queue = at.declare("q");
   at.bind("q", "k");
   constexpr int count = 60;
   const std::string padding(1'000, 'a');
@@ -279,7 +209,7 @@ TEST_CASE("delayed messages that are on disk come in their order, too") {
   CHECK(at.reads > 0);
   CHECK(at.counts("q").ready == count);
   for (int i = count - 1; i >= 0; --i) {
-    auto message = at.get(queue);
+    auto message = at.take(queue);
     REQUIRE(message);
     CHECK(message->body() == padding + std::to_string(i));
   }
@@ -287,33 +217,33 @@ TEST_CASE("delayed messages that are on disk come in their order, too") {
 
 TEST_CASE("a node sleeps while many messages wait") {
   DelayNode at;
-  at.queue("q");
+  at.declare("q");
   at.bind("q", "k");
   for (int i = 0; i < 500; ++i) at.delay("body", 3'600'000 + i);
   at.pass(1min);
-  at.wakeups = 0;
+  at.ticks = 0;
   at.pass(10min);
-  const std::uint64_t with_messages = at.wakeups;
+  const std::uint64_t with_messages = at.ticks;
   DelayNode empty;
   empty.pass(1min);
-  empty.wakeups = 0;
+  empty.ticks = 0;
   empty.pass(10min);
-  CHECK(with_messages <= empty.wakeups + 20);
+  CHECK(with_messages <= empty.ticks + 20);
 }
 
 TEST_CASE("a dead letter waits at an exchange that delays") {
   DelayNode at;
-  auto again = at.queue("again");
+  auto again = at.declare("again");
   at.bind("again", "k");
-  auto queue = at.queue("q", {{"x-dead-letter-exchange", FieldValue("x")},
+  auto queue = at.declare("q", {{"x-dead-letter-exchange", FieldValue("x")},
                               {"x-message-ttl", FieldValue(std::int32_t{50})}});
   at.publish(DelayNode::message("body", DelayNode::delayed(1000)), queue);
   at.pass(100ms);
   CHECK(at.counts("q").ready == 0);
   CHECK(at.counts("amq.delayed.x").ready == 1);
-  CHECK_FALSE(at.get(again));
+  CHECK_FALSE(at.take(again));
   at.pass(1s);
-  auto message = at.get(again);
+  auto message = at.take(again);
   REQUIRE(message);
   CHECK(properties_of(*message).headers->find("x-death"));
 }
@@ -321,12 +251,12 @@ TEST_CASE("a dead letter waits at an exchange that delays") {
 TEST_CASE("exchanges that remember messages remember dead letters and what was delayed") {
   DelayNode at("x-recent-history");
   at.exchange("h", "x-recent-history");
-  auto dying = at.queue("dying", {{"x-dead-letter-exchange", FieldValue("h")},
+  auto dying = at.declare("dying", {{"x-dead-letter-exchange", FieldValue("h")},
                                   {"x-message-ttl", FieldValue(std::int32_t{50})}});
   at.publish(DelayNode::message("died", {}), dying);
   at.delay("waited", 100);
   at.pass(200ms);
-  auto late = at.queue("late"), later = at.queue("later");
+  auto late = at.declare("late"), later = at.declare("later");
   at.bind("late", "", "h");
   at.bind("later", "", "x");
   CHECK(at.drain(late) == "died ");
@@ -337,10 +267,10 @@ TEST_CASE("a target that is down or full does not hold up the others") {
   DelayNode at("topic");
   at.change(catalog::AddNode{"rabbit@away", catalog::NodeKind::ram, "uuid"});
   at.change(catalog::NodeUp{"rabbit@away", {1}});
-  auto here = at.queue("here");
-  at.queue("full", {{"x-max-length", FieldValue(std::int32_t{0})},
+  auto here = at.declare("here");
+  at.declare("full", {{"x-max-length", FieldValue(std::int32_t{0})},
                     {"x-overflow", FieldValue("reject-publish")}});
-  at.queue("away", {}, "rabbit@away");
+  at.declare("away", {}, "rabbit@away");
   for (const char* name : {"here", "full", "away"}) {
     at.bind(name, name);
     at.bind(name, "all");
@@ -368,15 +298,15 @@ TEST_CASE("clients neither consume nor purge nor delete what is delayed") {
   const catalog::QueueId queue = at.find("amq.delayed.x");
   broker::Subscription subscription;
   subscription.consumer_tag = "c";
-  at.node->subscribe(at.channel, {++at.requests}, queue, subscription);
+  at.node->subscribe(at.channel, at.next_request(), queue, subscription);
   at.turn();
   CHECK(at.refusal == text);
   at.refusal.clear();
-  at.node->purge(at.channel, {++at.requests}, queue);
+  at.node->purge(at.channel, at.next_request(), queue);
   at.turn();
   CHECK(at.refusal == text);
   at.refusal.clear();
-  at.node->delete_queue(at.channel, {++at.requests}, queue, false, false);
+  at.node->delete_queue(at.channel, at.next_request(), queue, false, false);
   at.turn();
   CHECK(at.refusal == text);
   CHECK(at.counts("amq.delayed.x").ready == 1);

@@ -33,8 +33,11 @@ struct TestNode : base::Clock, broker::ChannelEvents {
         std::chrono::years(50) + now().time_since_epoch()));
   }
   void turn() {
-    if (node->deadline() <= time) node->tick();
     for (int i = 0; i < 30; ++i) {
+      if (node->deadline() <= time) {
+        ++ticks;
+        node->tick();
+      }
       node->end_turn();
       if (!disk_stands) disk.run_all();
     }
@@ -83,8 +86,42 @@ struct TestNode : base::Clock, broker::ChannelEvents {
   DiskDone disk_done{*this};
   std::unique_ptr<Node> node;
   broker::ChannelId channel;
-  std::uint64_t requests = 0, reads = 0;
+  std::uint64_t requests = 0, reads = 0, ticks = 0;
   bool disk_stands = false;  ///< syncs and reads are not answered
+};
+
+/// For tests: the client remembers what it got, and when time has passed the node is woken once
+/// more.
+struct GettingNode : TestNode {
+  using TestNode::TestNode;
+
+  void pass(base::Duration duration) {
+    TestNode::pass(duration);
+    turn();
+  }
+  void publish(const broker::Message& message, catalog::QueueId to) {
+    node->publish(channel, {++published}, message, {{to}});
+    turn();
+  }
+  std::optional<broker::Delivery> get(catalog::QueueId queue, bool no_ack = false) {
+    got.reset();
+    node->get(channel, next_request(), queue, no_ack);
+    turn();
+    return got;
+  }
+  broker::QueueCounts counts(catalog::QueueId queue) const {
+    for (const QueueStatus& status : node->led_queues())
+      if (status.queue == queue) return status.counts;
+    return {};
+  }
+
+  void on_got(broker::RequestId, base::Result<std::optional<broker::Delivery>> delivery,
+              std::uint64_t) override {
+    if (delivery) got = *delivery;
+  }
+
+  std::uint64_t published = 0;
+  std::optional<broker::Delivery> got;
 };
 
 }  // namespace warren::cluster
