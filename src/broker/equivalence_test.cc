@@ -35,10 +35,11 @@ QueueDeclaration declaration(FieldTable arguments = {}) {
   return {.name = {"/", "q"}, .durable = true, .arguments = std::move(arguments)};
 }
 
-catalog::Exchange make_exchange() {
+catalog::Exchange make_exchange(std::string type = "direct", FieldTable arguments = {}) {
   catalog::Exchange exchange;
   exchange.name = {"/", "x"};
-  exchange.type = "direct";
+  exchange.type = std::move(type);
+  exchange.arguments = std::move(arguments);
   return exchange;
 }
 
@@ -169,19 +170,14 @@ TEST_CASE("plugins bring types of exchanges") {
 }
 
 TEST_CASE("a type with more than letters is compared in quotes") {
-  catalog::Exchange current = make_exchange(), wanted = make_exchange();
-  current.type = "x-random";
-  CHECK(text_of(check_equivalent(current, wanted)) ==
+  CHECK(text_of(check_equivalent(make_exchange("x-random"), make_exchange())) ==
         "inequivalent arg 'type' for exchange 'x' in vhost '/': received 'direct' but current is "
         "''x-random''");
 }
 
 TEST_CASE("arguments of consistent-hash exchanges") {
-  auto check = [](base::FieldTable arguments) {
-    catalog::Exchange exchange = make_exchange();
-    exchange.type = "x-consistent-hash";
-    exchange.arguments = std::move(arguments);
-    return text_of(check_new_exchange(exchange));
+  auto check = [](FieldTable arguments) {
+    return text_of(check_new_exchange(make_exchange("x-consistent-hash", std::move(arguments))));
   };
   CHECK(check({}) == "ok");
   CHECK(check({{"hash-header", FieldValue("h")}}) == "ok");
@@ -195,10 +191,8 @@ TEST_CASE("arguments of consistent-hash exchanges") {
 
 TEST_CASE("the length of a recent history is a positive number") {
   auto check = [](FieldValue length) {
-    catalog::Exchange exchange = make_exchange();
-    exchange.type = "x-recent-history";
-    exchange.arguments = {{"x-recent-history-length", std::move(length)}};
-    return text_of(check_new_exchange(exchange));
+    return text_of(check_new_exchange(
+        make_exchange("x-recent-history", {{"x-recent-history-length", std::move(length)}})));
   };
   CHECK(check(std::int64_t{3}) == "ok");
   const std::string rest = ", 'x-recent-history-length' must be a positive integer";
@@ -210,9 +204,7 @@ TEST_CASE("the length of a recent history is a positive number") {
 
 TEST_CASE("a key is a weight on consistent-hash exchanges only") {
   auto check = [](const char* type, const char* key) {
-    catalog::Exchange exchange = make_exchange();
-    exchange.type = type;
-    return text_of(check_binding(exchange, {{"/", "x"}, {}, "q", key, {}}));
+    return text_of(check_binding(make_exchange(type), {{"/", "x"}, {}, "q", key, {}}));
   };
   CHECK(check("x-consistent-hash", "+7") == "ok");
   CHECK(check("x-consistent-hash", "0") == "The binding key must be greater than 0");
@@ -223,11 +215,9 @@ TEST_CASE("a key is a weight on consistent-hash exchanges only") {
 
 TEST_CASE("x-match is checked for headers exchanges only") {
   auto check = [](FieldValue match, const char* type = "headers") {
-    catalog::Exchange exchange = make_exchange();
-    exchange.type = type;
     catalog::Binding binding;
     binding.arguments = {{"x-match", std::move(match)}};
-    return text_of(check_binding(exchange, binding));
+    return text_of(check_binding(make_exchange(type), binding));
   };
   for (const char* match : {"all", "any", "all-with-x", "any-with-x"}) CHECK(check(match) == "ok");
   const std::string expected = "; expected all, any, all-with-x, or any-with-x";
@@ -240,11 +230,8 @@ TEST_CASE("x-match is checked for headers exchanges only") {
 }
 
 TEST_CASE("an exchange that delays needs another type to route by") {
-  auto check = [](base::FieldTable arguments) {
-    catalog::Exchange exchange = make_exchange();
-    exchange.type = "x-delayed-message";
-    exchange.arguments = std::move(arguments);
-    return text_of(check_new_exchange(exchange));
+  auto check = [](FieldTable arguments) {
+    return text_of(check_new_exchange(make_exchange("x-delayed-message", std::move(arguments))));
   };
   const std::string missing =
       "Invalid argument, 'x-delayed-type' must be an existing exchange type";
@@ -258,10 +245,9 @@ TEST_CASE("an exchange that delays needs another type to route by") {
 }
 
 TEST_CASE("bindings of an exchange that delays are checked as the type behind it does") {
-  catalog::Exchange exchange = make_exchange();
-  exchange.type = "x-delayed-message";
-  exchange.arguments = {{"x-delayed-type", FieldValue("x-consistent-hash")}};
-  CHECK(text_of(check_binding(exchange, {{"/", "x"}, {}, "q", "0", {}})) ==
+  const catalog::Exchange delaying =
+      make_exchange("x-delayed-message", {{"x-delayed-type", FieldValue("x-consistent-hash")}});
+  CHECK(text_of(check_binding(delaying, {{"/", "x"}, {}, "q", "0", {}})) ==
         "The binding key must be greater than 0");
   CHECK(text_of(check_binding(make_exchange(), {{"/", "x"}, {}, "amq.delayed.x", "k", {}})) ==
         "queue 'amq.delayed.x' in vhost '/' holds the delayed messages of an exchange");

@@ -54,6 +54,17 @@ struct Context final : QueueContext {
   std::vector<LinkMessage> sent;
 };
 
+/// A channel that is attached to the queue.
+struct Attached {
+  Attached() { refresh(base::Time{}); }
+  void refresh(base::Time now) { attachment.refresh(lease, now, effects); }
+
+  Context context;
+  Attachment attachment{context, ChannelId{1}, context.queue};
+  Attachment::Effects effects;
+  Lease lease{1};
+};
+
 std::vector<std::uint64_t> published(const Context& context) {
   std::vector<std::uint64_t> numbers;
   for (const LinkMessage& message : context.sent) {
@@ -73,11 +84,9 @@ std::vector<std::uint64_t> one_to(std::uint64_t last) {
 }  // namespace
 
 TEST_CASE("what a channel publishes in a turn goes out in parts of bounded length") {
-  Context context;
-  Attachment attachment(context, ChannelId{1}, context.queue);
-  Attachment::Effects effects;
-  Lease lease{1};
-  attachment.refresh(lease, base::Time{}, effects);
+  Attached attached;
+  Context& context = attached.context;
+  Attachment& attachment = attached.attachment;
   REQUIRE(attachment.is_attached());
   for (std::uint64_t seq = 1; seq <= messages; ++seq)
     attachment.publish(PublishSeq{seq}, large_message());
@@ -88,7 +97,7 @@ TEST_CASE("what a channel publishes in a turn goes out in parts of bounded lengt
   // All of it is said again, in as many parts, when the leader does not know the lease.
   context.sent.clear();
   attachment.on_not_leading(base::Time{});
-  attachment.refresh(lease, base::Time{std::chrono::hours(1)}, effects);
+  attached.refresh(base::Time{std::chrono::hours(1)});
   CHECK(published(context) == one_to(messages));
   CHECK(context.largest() <= most_bytes);
 }
@@ -125,29 +134,26 @@ TEST_CASE("what a channel gets in a turn goes out in parts of bounded length") {
 }
 
 TEST_CASE("settlements that were lost fail the next sync, not one that was asked for before") {
-  Context context;
-  Attachment attachment(context, ChannelId{1}, context.queue);
-  Attachment::Effects effects;
-  Lease lease{1};
-  attachment.refresh(lease, base::Time{}, effects);
+  Attached attached;
+  Attachment& attachment = attached.attachment;
   const Lease first = attachment.lease();
   const MessageIndex message{1};
   auto failed_syncs = [&] {
     std::vector<std::uint64_t> requests;
-    for (const auto& failed : effects.failed) requests.push_back(failed.request.value);
-    effects = {};
+    for (const auto& failed : attached.effects.failed) requests.push_back(failed.request.value);
+    attached.effects = {};
     return requests;
   };
   attachment.on_not_leading(base::Time{});
   attachment.ask(RequestId{1}, SyncTo{RequestId{1}}, base::never);
   attachment.settle(first, {&message, 1}, broker::Outcome::acknowledged);
-  attachment.refresh(lease, base::Time{std::chrono::hours(1)}, effects);
+  attached.refresh(base::Time{std::chrono::hours(1)});
   REQUIRE(attachment.is_attached());
   CHECK(failed_syncs() == std::vector<std::uint64_t>{1});
   attachment.ask(RequestId{2}, SyncTo{RequestId{2}}, base::never);
-  attachment.refresh(lease, base::Time{std::chrono::hours(1)}, effects);
+  attached.refresh(base::Time{std::chrono::hours(1)});
   CHECK(failed_syncs() == std::vector<std::uint64_t>{2});
   attachment.ask(RequestId{3}, SyncTo{RequestId{3}}, base::never);
-  attachment.refresh(lease, base::Time{std::chrono::hours(1)}, effects);
+  attached.refresh(base::Time{std::chrono::hours(1)});
   CHECK(failed_syncs().empty());
 }

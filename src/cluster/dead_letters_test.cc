@@ -96,8 +96,7 @@ TEST_CASE("a message leaves its queue when its dead letter is confirmed, not bef
 
 TEST_CASE("a dead letter waits for a target that is down") {
   Setting setting;
-  setting.change(catalog::AddNode{"rabbit@away", catalog::NodeKind::ram, "uuid"});
-  setting.change(catalog::NodeUp{"rabbit@away", {1}});
+  setting.add_member("rabbit@away");
   auto dead = setting.declare("dead", {}, "rabbit@away");
   auto queue = setting.declare("q", Setting::dying_to("dead"));
   setting.change(catalog::NodesDown{{{"rabbit@away", {1}}}});
@@ -112,8 +111,7 @@ TEST_CASE("a dead letter waits for a target that is down") {
 
 TEST_CASE("of several targets only the one that refused is asked again") {
   Setting setting;
-  setting.change(catalog::AddNode{"rabbit@away", catalog::NodeKind::ram, "uuid"});
-  setting.change(catalog::NodeUp{"rabbit@away", {1}});
+  setting.add_member("rabbit@away");
   setting.declare("away", {}, "rabbit@away");
   auto here = setting.declare("here");
   for (const char* target : {"away", "here"})
@@ -180,8 +178,7 @@ TEST_CASE("a message that is on disk when it dies is read for its dead letter") 
 
 TEST_CASE("when a queue has no dead letter exchange any more, what waits is dropped") {
   Setting setting;
-  setting.change(catalog::AddNode{"rabbit@away", catalog::NodeKind::ram, "uuid"});
-  setting.change(catalog::NodeUp{"rabbit@away", {1}});
+  setting.add_member("rabbit@away");
   setting.declare("dead", {}, "rabbit@away");
   auto queue = setting.declare("q");
   catalog::Policy policy;

@@ -265,8 +265,7 @@ TEST_CASE("exchanges that remember messages remember dead letters and what was d
 
 TEST_CASE("a target that is down or full does not hold up the others") {
   DelayNode at("topic");
-  at.change(catalog::AddNode{"rabbit@away", catalog::NodeKind::ram, "uuid"});
-  at.change(catalog::NodeUp{"rabbit@away", {1}});
+  at.add_member("rabbit@away");
   auto here = at.declare("here");
   at.declare("full", {{"x-max-length", FieldValue(std::int32_t{0})},
                     {"x-overflow", FieldValue("reject-publish")}});

@@ -54,8 +54,7 @@ TEST_CASE("requests that come after a long silence have their whole time") {
 
 TEST_CASE("only who is out of reach for a while, and not dead, counts as partitioned") {
   SingleNode single;
-  single.change(catalog::AddNode{"rabbit@away", catalog::NodeKind::ram, "uuid"});
-  single.change(catalog::NodeUp{"rabbit@away", {1}});
+  single.add_member("rabbit@away");
   base::Bytes hello;
   LinkMessage greeting = Hello{"uuid", {1}};
   encode_link_message(hello, greeting);
@@ -81,8 +80,7 @@ TEST_CASE("only who is out of reach for a while, and not dead, counts as partiti
 
 TEST_CASE("members know each other's bulletins for as long as they are linked") {
   SingleNode single;
-  single.change(catalog::AddNode{"rabbit@away", catalog::NodeKind::ram, "uuid"});
-  single.change(catalog::NodeUp{"rabbit@away", {1}});
+  single.add_member("rabbit@away");
   auto hear = [&](LinkMessage message) {
     base::Bytes bytes;
     encode_link_message(bytes, message);
@@ -129,8 +127,7 @@ TEST_CASE("members know each other's bulletins for as long as they are linked") 
 
 TEST_CASE("a channel that closes on hearing of its confirms hears nothing more") {
   SingleNode single;
-  single.change(catalog::AddNode{"rabbit@away", catalog::NodeKind::ram, "uuid"});
-  single.change(catalog::NodeUp{"rabbit@away", {1}});
+  single.add_member("rabbit@away");
   catalog::QueueId queue = single.declare("q", {}, "rabbit@away");
   single.change(catalog::NodesDown{{{"rabbit@away", {1}}}});
   single.closes_when_confirmed = true;

@@ -56,6 +56,11 @@ struct TestNode : base::Clock, broker::ChannelEvents {
     node->change(channel, next_request(), command);
     turn();
   }
+  /// Another member, which runs, and of which nothing is heard.
+  void add_member(const catalog::NodeName& name) {
+    change(catalog::AddNode{name, catalog::NodeKind::ram, "uuid"});
+    change(catalog::NodeUp{name, {1}});
+  }
   catalog::QueueId declare(const std::string& name, base::FieldTable arguments = {},
                            const catalog::NodeName& leader = "rabbit@test") {
     catalog::DeclareQueue command;
