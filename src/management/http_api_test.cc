@@ -310,3 +310,15 @@ TEST_CASE_FIXTURE(Fixture, "exchanges and bindings") {
   CHECK(status("DELETE", "/api/exchanges/%2F/http.x") == 204);
   CHECK(status("DELETE", "/api/exchanges/%2F/amq.direct") == 401);
 }
+
+TEST_CASE_FIXTURE(Fixture, "who makes a vhost may do everything in it") {
+  CHECK(status("PUT", "/api/users/maker", R"({"password":"p","tags":"administrator"})") == 201);
+  credentials = "maker:p";
+  CHECK(status("PUT", "/api/vhosts/made") == 201);
+  CHECK(body("GET", "/api/vhosts/made/permissions") ==
+        R"([{"user":"maker","vhost":"made","configure":".*","write":".*","read":".*"}])");
+  CHECK(status("PUT", "/api/queues/made/q", "{}") == 201);
+  credentials = "guest:guest";
+  CHECK(status("PUT", "/api/vhosts/made", R"({"description":"again"})") == 204);
+  CHECK(status("GET", "/api/permissions/made/guest") == 404);
+}

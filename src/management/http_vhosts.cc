@@ -59,13 +59,25 @@ void list_vhosts(const HttpCall& call) {
   });
 }
 
+// Whoever makes a vhost may do everything in it. Users of other back ends have no permissions in
+// the catalog.
+void make_vhost(const HttpCall& call, const catalog::PutVhost& vhost) {
+  call.operations->propose(vhost, [call](const base::Result<catalog::Applied>& done) {
+    if (!done) return call.answer_failure(done.error());
+    if (!call.is_served()) return;
+    if (!call.catalog().find_user(call.login.user)) return call.answer_status(201);
+    call.propose(
+        catalog::SetPermission{{call.login.user, call.path[0], ".*", ".*", ".*"}}, 201);
+  });
+}
+
 void put_vhost(const HttpCall& call) {
   auto body = call.object_body();
   if (!body) return;
-  const bool is_new = !call.catalog().find_vhost(call.path[0]);
-  call.propose(catalog::PutVhost{{call.path[0], member_text(*body, "description"),
-                                  tags_from(body->if_contains("tags"))}},
-               is_new ? 201 : 204);
+  const catalog::PutVhost vhost{{call.path[0], member_text(*body, "description"),
+                                 tags_from(body->if_contains("tags"))}};
+  if (!call.catalog().find_vhost(call.path[0])) return make_vhost(call, vhost);
+  call.propose(vhost, 204);
 }
 
 void delete_vhost(const HttpCall& call) {
