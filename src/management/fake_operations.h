@@ -45,6 +45,7 @@ class FakeOperations final : public Operations, public broker::Gateway {
   AppState state = AppState::running;
   std::vector<ConnectionInfo> known_connections;
   std::vector<catalog::ConnectionId> closed;
+  bool is_memory_short = false;
   Threshold memory_watermark;
   Threshold disk_free_limit;
   /// Of the next joins and the like.
@@ -107,6 +108,7 @@ class FakeOperations final : public Operations, public broker::Gateway {
   ProcessInfo process_info() const override {
     ProcessInfo info;
     info.os_pid = 4711;
+    info.memory_alarm = is_memory_short;
     info.listeners = {{"[::]", 5672, "amqp"}};
     return info;
   }

@@ -322,3 +322,19 @@ TEST_CASE_FIXTURE(Fixture, "who makes a vhost may do everything in it") {
   CHECK(status("PUT", "/api/vhosts/made", R"({"description":"again"})") == 204);
   CHECK(status("GET", "/api/permissions/made/guest") == 404);
 }
+
+TEST_CASE_FIXTURE(Fixture, "health checks name the alarms") {
+  constexpr const char* ok = R"({"status":"ok"})";
+  for (const char* check : {"/api/health/checks/alarms", "/api/health/checks/local-alarms",
+                            "/api/healthchecks/node", "/api/healthchecks/node/rabbit1@vm"})
+    CHECK(body("GET", check) == ok);
+  CHECK(status("GET", "/api/healthchecks/node/nosuch@vm") == 404);
+  operations.is_memory_short = true;
+  HttpResponse failed = ask("GET", "/api/healthchecks/node");
+  CHECK(failed.status == 503);
+  CHECK(failed.body == R"({"status":"failed","reason":"resource alarm(s) in effect:)"
+                       R"([{resource_limit,memory,rabbit1@vm}]"})");
+  CHECK(body("GET", "/api/health/checks/local-alarms") ==
+        R"({"status":"failed","reason":"There are alarms in effect on the node",)"
+        R"("alarms":[{"node":"rabbit1@vm","resource":"memory"}]})");
+}

@@ -73,6 +73,7 @@ struct HttpRoute {
 
 // The resources, a function for each family.
 std::span<const HttpRoute> overview_routes();
+std::span<const HttpRoute> health_routes();
 std::span<const HttpRoute> queue_routes();
 std::span<const HttpRoute> message_routes();
 std::span<const HttpRoute> exchange_routes();

@@ -1,4 +1,4 @@
-// /api/overview, /api/nodes, /api/cluster-name and the health checks.
+// /api/overview, /api/nodes and /api/cluster-name.
 #include <fmt/format.h>
 
 #include "management/cluster_facts.h"
@@ -231,25 +231,6 @@ void put_cluster_name(const HttpCall& call) {
 void feature_flags(const HttpCall& call) { call.answer_list(feature_flag_facts()); }
 void extensions(const HttpCall& call) { call.answer_json(JsonArray{}); }
 
-void check_alarms(const HttpCall& call) {
-  gather_reports(*call.operations, process_only, [call](const std::vector<NodeReport>& reports) {
-    JsonArray alarms;
-    for (const NodeReport& report : reports) {
-      const JsonObject& process = report.object("process");
-      for (Json& alarm : alarm_facts(report.node, member_bool(process, "memory_alarm"),
-                                     member_bool(process, "disk_alarm")))
-        alarms.push_back(std::move(alarm));
-    }
-    if (alarms.empty()) return call.answer_json(JsonObject{{"status", "ok"}});
-    HttpResponse response;
-    response.status = 503;
-    response.body = print_json(JsonObject{{"status", "failed"},
-                                          {"reason", "There are alarms in effect in the cluster"},
-                                          {"alarms", std::move(alarms)}});
-    call.answer(std::move(response));
-  });
-}
-
 constexpr HttpRoute entries[] = {
     {"GET", "overview", HttpPower::management, overview},
     {"GET", "nodes", HttpPower::monitoring, list_nodes},
@@ -258,7 +239,6 @@ constexpr HttpRoute entries[] = {
     {"PUT", "cluster-name", HttpPower::administrator, put_cluster_name},
     {"GET", "feature-flags", HttpPower::management, feature_flags},
     {"GET", "extensions", HttpPower::management, extensions},
-    {"GET", "health/checks/alarms", HttpPower::management, check_alarms},
 };
 
 }  // namespace
