@@ -13,8 +13,13 @@ constexpr std::size_t max_publishes = 4'096;
 constexpr std::size_t max_publish_bytes = 16u << 20;
 /// The same for messages to many queues: each copy has its place in memory for that time.
 constexpr std::size_t max_copies = 65'536;
-/// And for all channels together, where each may have what one publish has. It bounds a turn too.
+/// And for all channels together, where each may have what one publish has.
 constexpr std::size_t max_all_copies = 131'072;
+/// What is made of that in one turn, so that others come to theirs soon; a message more for each
+/// channel that was not held back yet.
+constexpr std::size_t max_copies_in_turn = 16'384;
+/// What a channel is expected to make, at least, when it is let go on: it asks after so many.
+constexpr std::size_t least_copies = 1'024;
 
 }  // namespace
 
@@ -91,6 +96,7 @@ void Channels::publish(ChannelId id, PublishSeq seq, const broker::Message& mess
   }
   channel->publishes.add(seq, queues.size(), message.encoded().size());
   copies_ += queues.size();
+  if (queues.size() > 1) copies_in_turn_ += channel->copies_of_last = queues.size();
   for (QueueId queue : queues) {
     Place& to = place(id, *channel, queue);
     to.attachment.publish(seq, message);
@@ -117,7 +123,7 @@ bool Channels::is_over_limit(const Channel& channel) const {
 bool Channels::is_congested(ChannelId id) {
   auto channel = channels_.find(id);
   if (channel == channels_.end()) return false;
-  bool is_congested = is_over_limit(channel->second);
+  bool is_congested = is_over_limit(channel->second) || copies_in_turn_ > max_copies_in_turn;
   channel->second.was_congested |= is_congested;
   return is_congested;
 }
@@ -342,6 +348,7 @@ void Channels::tick() {
 }
 
 base::Time Channels::deadline() const {
+  if (!waiting_.empty()) return clock_.now();
   return schedule_.empty() ? base::never : std::get<base::Time>(*schedule_.begin());
 }
 
@@ -358,7 +365,7 @@ bool Channels::flush() {
   return true;
 }
 
-void Channels::tell_publishes(Channel& channel) {
+void Channels::tell_publishes(ChannelId id, Channel& channel) {
   std::vector<PublishSeq> confirmed, rejected;
   confirmed.swap(channel.confirmed);
   rejected.swap(channel.rejected);
@@ -366,9 +373,30 @@ void Channels::tell_publishes(Channel& channel) {
   if (!confirmed.empty()) channel.events->on_confirmed(confirmed);
   // Whoever hears of that may close the channel.
   if (channel.events && !rejected.empty()) channel.events->on_rejected(rejected);
-  if (channel.events && channel.was_congested && !is_over_limit(channel)) {
-    channel.was_congested = false;
-    channel.events->on_uncongested();
+  if (!channel.events || !channel.was_congested || is_over_limit(channel)) return;
+  if (waiting_.empty() && copies_in_turn_ <= max_copies_in_turn) return release(channel);
+  if (!std::exchange(channel.is_waiting, true)) waiting_.push_back(id);
+}
+
+void Channels::release(Channel& channel) {
+  channel.was_congested = false;
+  channel.events->on_uncongested();
+}
+
+void Channels::begin_turn() {
+  // One at least, whatever the others did.
+  for (bool is_first = true; !waiting_.empty(); is_first = false) {
+    if (!is_first && copies_in_turn_ > max_copies_in_turn) break;
+    Channel* channel = find(waiting_.front());
+    waiting_.pop_front();
+    if (!channel) continue;
+    channel->is_waiting = false;
+    if (!channel->events || !channel->was_congested) continue;
+    const std::size_t before = copies_in_turn_;
+    release(*channel);
+    // What it does not have yet it will soon have read.
+    if (copies_in_turn_ == before)
+      copies_in_turn_ += std::max(channel->copies_of_last, least_copies);
   }
 }
 
@@ -377,7 +405,7 @@ bool Channels::work() {
   for (ChannelId id : std::exchange(touched_, {})) {
     if (Channel* channel = find(id)) {
       channel->is_touched = false;
-      tell_publishes(*channel);
+      tell_publishes(id, *channel);
     }
     Channel* channel = find(id);
     if (!channel || channel->events) continue;

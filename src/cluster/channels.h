@@ -45,6 +45,10 @@ class Channels {
   void refresh_all();
   void tick();
   base::Time deadline() const;
+  /// Lets those go on that were held back, as many as this turn has room for. Call it once in a
+  /// turn, after the channels were read, and `end_turn` before they are read again.
+  void begin_turn();
+  void end_turn() { copies_in_turn_ = 0; }
   /// Sends what channels have gathered for their queues; false when there was nothing.
   bool flush();
   /// Tells channels what has gathered; false when there was nothing.
@@ -67,6 +71,8 @@ class Channels {
     OpenPublishes publishes;
     bool is_touched = false;  ///< listed in touched_
     bool was_congested = false;
+    bool is_waiting = false;          ///< listed in waiting_
+    std::size_t copies_of_last = 0;  ///< of its last message for several queues
     std::uint16_t limit = 0;
     /// Queues settled to since the last sync.
     std::set<QueueId> settled;
@@ -92,7 +98,8 @@ class Channels {
                       base::Result<broker::Reply> reply);
   void tell(ChannelId id, Task task);
   bool is_over_limit(const Channel& channel) const;
-  void tell_publishes(Channel& channel);
+  void tell_publishes(ChannelId id, Channel& channel);
+  static void release(Channel& channel);
 
   QueueContext& context_;
   const base::Clock& clock_;
@@ -100,7 +107,9 @@ class Channels {
   base::Duration request_deadline_;
   Lease lease_;
   std::map<ChannelId, Channel> channels_;
-  std::size_t copies_ = 0;  ///< under way, of all channels
+  std::size_t copies_ = 0;          ///< under way, of all channels
+  std::size_t copies_in_turn_ = 0;  ///< made of messages for several queues
+  std::deque<ChannelId> waiting_;   ///< held back until there is room in a turn
   std::vector<ChannelId> touched_;  ///< have confirms to tell, or may have ended
   std::vector<std::pair<ChannelId, QueueId>> unsent_;
   /// Who is attached where, by queue.

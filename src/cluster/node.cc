@@ -86,6 +86,7 @@ base::Time Node::Impl::deadline() const {
 void Node::Impl::work_turn() {
   if (is_ending_log()) return log_->flush(false);
   bool wants_sync = phase_ == NodePhase::starting && log_->synced() < start_;
+  channels_->begin_turn();
   for (int round = 0; round < max_rounds; ++round) {
     reconsider_refused();
     membership_->work(now());
@@ -107,6 +108,7 @@ void Node::Impl::work_turn() {
     if (stream == Metadata::stream) metadata_->compact();
     if (stream == facts_stream) write_facts(*log_, facts_);
   }
+  channels_->end_turn();
   host_->move_old_records();
   host_->page();
   log_->flush(wants_sync);
