@@ -45,7 +45,7 @@ Verdict ContentAssembler::add(const Frame& frame) {
           "instead");
     return add_header(frame);
   }
-  if (frame.type != frame_body || (is_overfull_ && frame.is_first))
+  if (frame.type != frame_body)
     return refuse_frame("expected content body, got non content body frame instead");
   add_body(frame);
   return {};
@@ -78,7 +78,8 @@ void ContentAssembler::add_body(const Frame& frame) {
   const bool is_whole = frame.is_last && frame.payload.size() == publish_.body_size;
   received_ += frame.payload.size();
   if (received_ > publish_.body_size) {
-    is_overfull_ = true;
+    // Whatever comes now is thrown away, and the content never ends: only a frame of another
+    // type shows that something is wrong.
     base::Bytes().swap(body_);
     builder_.reset();
     return;

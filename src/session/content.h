@@ -28,7 +28,8 @@ struct Publish {
 /// Puts the frames of one channel's publishes together: method, header, body frames. The other
 /// methods are only told apart. What lies in the fed bytes is not copied before `keep`. A body
 /// that comes in pieces is copied once, into the message, unless it is very large. A body over
-/// the limit is counted and thrown away.
+/// the limit is counted and thrown away; so is one that is longer than its header said, which is
+/// never whole.
 class ContentAssembler {
  public:
   explicit ContentAssembler(std::uint64_t max_message_size) : max_size_(max_message_size) {}
@@ -68,8 +69,6 @@ class ContentAssembler {
   std::uint64_t max_size_;
   Stage stage_ = Stage::method;
   bool is_complete_ = false;
-  /// More came than the header said. Such content is never complete.
-  bool is_overfull_ = false;
   bool is_kept_ = false;  ///< the views of names and properties point to `kept_`
   Publish publish_;
   std::uint64_t received_ = 0;
