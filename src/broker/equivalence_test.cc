@@ -67,6 +67,31 @@ TEST_CASE("a queue's properties are compared in order") {
   CHECK(result.error() == base::Error{ErrorCode::resource_locked, locked});
 }
 
+TEST_CASE("arguments are compared by their values, whatever type holds them") {
+  const FieldTable text = {{"x-overflow", FieldValue("drop-head")}};
+  const FieldTable octets = {{"x-overflow", FieldValue(base::FieldBinary{"drop-head"})}};
+  CHECK(compare(text, octets) == "ok");
+  CHECK(compare(octets, text) == "ok");
+  const FieldTable number = {{"x-max-length", FieldValue(std::int32_t{5})}};
+  CHECK(compare(number, {{"x-max-length", FieldValue(base::FieldTimestamp{5})}}) == "ok");
+  CHECK(compare(number, {{"x-max-length", FieldValue(base::FieldVoid{})}}) ==
+        "inequivalent arg 'x-max-length' for queue 'q' in vhost '/': received none but current is "
+        "'5'");
+}
+
+TEST_CASE("a number with a point is written with few digits") {
+  const FieldTable number = {{"x-max-length", FieldValue(std::int32_t{5})}};
+  const std::pair<double, std::string_view> texts[] = {
+      {5, "5.0"},       {-5, "-5.0"},       {100, "100.0"},     {1000, "1.0e3"},
+      {12000, "1.2e4"}, {12345, "12345.0"}, {1.5, "1.5"},       {0.001, "0.001"},
+      {1e-5, "1.0e-5"}, {1.2e-4, "1.2e-4"}, {1e100, "1.0e100"}, {-1.5e-300, "-1.5e-300"},
+      {0, "0.0"},       {-0.0, "-0.0"},     {0.1F, "0.10000000149011612"},
+      {123456.789, "123456.789"},           {9007199254740992, "9.007199254740992e15"}};
+  for (const auto& [value, text] : texts)
+    CHECK(compare(number, {{"x-max-length", FieldValue(value)}})
+              .contains("received '" + std::string(text) + "' but"));
+}
+
 TEST_CASE("an exclusive queue is its connection's alone") {
   catalog::Queue queue = make_queue();
   queue.durable = false;

@@ -115,6 +115,9 @@ Fault check_queue_version(const FieldValue& value, const FieldTable& arguments) 
 Fault check_master_locator(const FieldValue& value, const FieldTable&) {
   static constexpr std::array<std::string_view, 3> choices = {"client-local", "min-masters",
                                                               "random"};
+  // RabbitMQ looks at the octets alone here.
+  if (const auto* binary = value.as<base::FieldBinary>())
+    return check_choice(FieldValue(binary->bytes), choices, "invalid_queue_locator_arg");
   return check_choice(value, choices, "invalid_queue_locator_arg");
 }
 
