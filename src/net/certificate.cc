@@ -50,16 +50,18 @@ std::string type_label(const ASN1_OBJECT* type) {
   return text;
 }
 
-/// RFC 4514, section 2.4.
+/// RFC 4514, section 2.4, in RabbitMQ's form: what is no plain ASCII stands as the codes of its
+/// octets, so that the name of a user is plain ASCII, too.
 std::string escape_value(std::string_view value) {
   std::string escaped;
   for (std::size_t i = 0; i < value.size(); ++i) {
     const char c = value[i];
-    const bool is_edge_space = c == ' ' && (i == 0 || i + 1 == value.size());
-    if (c == '\0') {
-      escaped += "\\00";
+    const auto octet = static_cast<unsigned char>(c);
+    if (octet < ' ' || octet >= '~') {
+      escaped += fmt::format("\\{:02X}", octet);
       continue;
     }
+    const bool is_edge_space = c == ' ' && (i == 0 || i + 1 == value.size());
     if (is_edge_space || (c == '#' && i == 0) ||
         std::string_view(",+\"\\<>;").find(c) != std::string_view::npos)
       escaped += '\\';
@@ -68,16 +70,22 @@ std::string escape_value(std::string_view value) {
   return escaped;
 }
 
+std::string part_text(const X509_NAME_ENTRY* entry) {
+  return type_label(X509_NAME_ENTRY_get_object(entry)) + "=" +
+         escape_value(utf8_of(X509_NAME_ENTRY_get_data(entry)));
+}
+
+/// The last part of the name comes first; parts that stand together stay in their order.
 std::string name_text(const X509_NAME* name) {
   std::string text;
-  int last_set = -1;
-  for (int i = X509_NAME_entry_count(name) - 1; i >= 0; --i) {
-    const X509_NAME_ENTRY* entry = X509_NAME_get_entry(name, i);
-    const int set = X509_NAME_ENTRY_set(entry);
-    if (!text.empty()) text += set == last_set ? '+' : ',';
-    last_set = set;
-    text += type_label(X509_NAME_ENTRY_get_object(entry)) + "=" +
-            escape_value(utf8_of(X509_NAME_ENTRY_get_data(entry)));
+  for (int end = X509_NAME_entry_count(name); end > 0;) {
+    const int set = X509_NAME_ENTRY_set(X509_NAME_get_entry(name, end - 1));
+    int begin = end - 1;
+    while (begin > 0 && X509_NAME_ENTRY_set(X509_NAME_get_entry(name, begin - 1)) == set) --begin;
+    if (!text.empty()) text += ',';
+    for (int i = begin; i < end; ++i)
+      text += (i > begin ? "+" : "") + part_text(X509_NAME_get_entry(name, i));
+    end = begin;
   }
   return text;
 }

@@ -39,6 +39,7 @@ class TestAuthority {
   std::string ca_file() const { return path("ca.pem"); }
 
   /// Writes <file>.pem and <file>.key, and gives the certificate; `names` as in "DNS:a,IP:::1".
+  /// A part of the subject whose type begins with + stands together with the one before.
   CertificatePtr issue(const std::string& file, const Name& subject, const std::string& names) {
     KeyPtr key(EVP_EC_gen("P-256"));
     CertificatePtr certificate = make(subject, key.get(), names, false);
@@ -66,11 +67,13 @@ class TestAuthority {
     ASN1_TIME_set_string_X509(X509_getm_notBefore(certificate.get()), "20200101000000Z");
     ASN1_TIME_set_string_X509(X509_getm_notAfter(certificate.get()), "20991231235959Z");
     X509_set_pubkey(certificate.get(), key);
-    for (const auto& [type, value] : subject)
-      X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate.get()), type.c_str(),
-                                 MBSTRING_UTF8,
+    for (const auto& [type, value] : subject) {
+      const bool is_together = type.starts_with('+');
+      X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate.get()),
+                                 type.c_str() + (is_together ? 1 : 0), MBSTRING_UTF8,
                                  reinterpret_cast<const unsigned char*>(value.data()),
-                                 static_cast<int>(value.size()), -1, 0);
+                                 static_cast<int>(value.size()), -1, is_together ? -1 : 0);
+    }
     X509* issuer = certificate_ ? certificate_.get() : certificate.get();
     X509_set_issuer_name(certificate.get(), X509_get_subject_name(issuer));
     if (is_authority) extend(certificate.get(), NID_basic_constraints, "critical,CA:TRUE");

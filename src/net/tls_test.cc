@@ -337,7 +337,10 @@ TEST_CASE("names are written as RabbitMQ writes them") {
   auto certificate = authority.issue(
       "odd", {{"C", "DE"}, {"CN", "a,b=\"c\" "}, {"emailAddress", "x@y"}, {"O", "#Jürgen"}}, "");
   CHECK(read_certificate(*certificate).subject ==
-        "O=\\#Jürgen,EMAILADDRESS=x@y,CN=a\\,b=\\\"c\\\"\\ ,C=DE");
+        "O=\\#J\\C3\\BCrgen,EMAILADDRESS=x@y,CN=a\\,b=\\\"c\\\"\\ ,C=DE");
+
+  certificate = authority.issue("wild", {{"O", "\t~"}, {"OU", "x"}, {"+CN", "y"}, {"C", "DE"}}, "");
+  CHECK(read_certificate(*certificate).subject == "C=DE,OU=x+CN=y,O=\\09\\7E");
 }
 
 }  // namespace warren::net
