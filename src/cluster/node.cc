@@ -122,7 +122,7 @@ void Node::Impl::note_silence() {
 }
 
 /// Before an orderly stop all is made durable, and then said to be. From the first step on the node
-/// does nothing more, so that nothing is delivered that is not on record.
+/// hears nobody and does nothing more, so that nothing is delivered that is not on record.
 bool Node::Impl::is_log_ended() {
   if (!log_->is_idle()) return false;
   switch (log_end_) {

@@ -85,6 +85,7 @@ void Node::Impl::on_peer_dead(const NodeName& peer) {
 }
 
 void Node::Impl::on_link_bytes(const NodeName& peer, base::ByteView bytes) {
+  if (is_ending_log()) return;
   auto link = links_.find(peer);
   if (link == links_.end()) return;
   link->second.last_heard = now();
