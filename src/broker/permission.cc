@@ -145,6 +145,14 @@ base::Result<> Authorizer::check_topic(const Login& login, const catalog::Exchan
                                 resource_text(ResourceKind::exchange, exchange.name), login.user));
 }
 
+base::Result<> Authorizer::check_forwarding(const Login& login, const catalog::ResourceName& from,
+                                            ResourceKind kind, const base::FieldValue* exchange) {
+  if (!exchange) return {};
+  TRY(check(login, from.vhost, kind, from.name, Access::read));
+  const auto* to = exchange->as<std::string>();
+  return check(login, from.vhost, ResourceKind::exchange, to ? *to : std::string(), Access::write);
+}
+
 base::Result<> Authorizer::check_vhost(const Login& login, std::string_view vhost) {
   if (!catalog_.find_vhost(vhost))
     return base::fail(ErrorCode::not_allowed, fmt::format("vhost {} not found", vhost));

@@ -56,6 +56,11 @@ class Authorizer {
   base::Result<> check_topic(const Login& login, const catalog::Exchange& exchange,
                              std::string_view routing_key, Access access);
 
+  /// Whether the user may have messages go on from there to the exchange that `exchange` names,
+  /// which may be null: read what is here, and write what is there.
+  base::Result<> check_forwarding(const Login& login, const catalog::ResourceName& from,
+                                  ResourceKind kind, const base::FieldValue* exchange);
+
   /// Whether the user may open connections to the vhost: not_allowed "vhost v not found" or
   /// "access to vhost 'v' refused for user 'u'".
   base::Result<> check_vhost(const Login& login, std::string_view vhost);

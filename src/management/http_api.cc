@@ -24,8 +24,8 @@ const std::vector<HttpRoute>& routes() {
   static const std::vector<HttpRoute> all = [] {
     std::vector<HttpRoute> list;
     for (auto family : {overview_routes(), health_routes(), queue_routes(), message_routes(),
-                        exchange_routes(), user_routes(), vhost_routes(), policy_routes(),
-                        limit_routes(), client_routes()})
+                        publish_routes(), exchange_routes(), user_routes(), vhost_routes(),
+                        policy_routes(), limit_routes(), client_routes()})
       list.insert(list.end(), family.begin(), family.end());
     return list;
   }();

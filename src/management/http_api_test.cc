@@ -144,6 +144,120 @@ TEST_CASE_FIXTURE(Fixture, "publishing names what is missing or unknown") {
         R"({"error":"bad_request","reason":["unsupported_encoding","foo"]})");
 }
 
+TEST_CASE_FIXTURE(Fixture, "a message goes by the keys in CC and BCC, too, and shows the first") {
+  for (const char* name : {"a", "b", "c"})
+    CHECK(status("PUT", std::string("/api/queues/%2F/") + name, "{}") == 201);
+  auto publish = [&](const std::string& key, const std::string& properties) {
+    return body("POST", "/api/exchanges/%2F/amq.default/publish",
+                R"({"routing_key":")" + key + R"(","payload":"x","payload_encoding":"string",)" +
+                    R"("properties":)" + properties + "}");
+  };
+  auto got = [&](const std::string& name) {
+    const std::string got =
+        body("POST", "/api/queues/%2F/" + name + "/get",
+             R"({"count":5,"ackmode":"ack_requeue_false","encoding":"auto"})");
+    std::string properties;
+    constexpr std::string_view label = R"("properties":)";
+    for (std::size_t at = got.find(label); at != std::string::npos; at = got.find(label, at + 1))
+      properties += got.substr(at + label.size(), got.find(",\"payload\"", at) - at - label.size());
+    return properties;
+  };
+  CHECK(publish("a", R"({"headers":{"CC":["b"],"BCC":["c"]}})") == R"({"routed":true})");
+  for (const char* name : {"a", "b", "c"}) CHECK(got(name) == R"({"headers":{"CC":["b"]}})");
+  CHECK(publish("nosuch", R"({"headers":{"BCC":["c"],"x":1}})") == R"({"routed":true})");
+  CHECK(got("c") == R"({"headers":{"x":1}})");
+
+  auto refusal = [&](const std::string& properties) {
+    const std::string prefix = R"({"error":"bad_request","reason":)";
+    const std::string text = publish("a", properties);
+    CHECK(text.starts_with(prefix));
+    return text.substr(std::min(text.size(), prefix.size()));
+  };
+  CHECK(refusal(R"({"headers":{"CC":"b"}})") ==
+        R"("406 PRECONDITION_FAILED - invalid message: )"
+        R"({unacceptable_type_in_header,\"CC\",longstr}"})");
+  CHECK(refusal(R"({"expiration":"x"})") ==
+        R"("406 PRECONDITION_FAILED - invalid expiration 'x': no_integer"})");
+  CHECK(refusal(R"({"expiration":1000})") == R"(["not_string","expiration"]})");
+  CHECK(refusal(R"({"priority":"5"})") == R"(["not_int","priority"]})");
+  CHECK(refusal(R"({"priority":300})") == R"("priority is out of range"})");
+  CHECK(refusal(R"({"delivery_mode":5})") ==
+        R"("406 PRECONDITION_FAILED - invalid message: {delivery_mode_unknown,5}"})");
+  CHECK(refusal(R"({"user_id":"other"})") ==
+        R"("406 PRECONDITION_FAILED - user_id property set to 'other' but authenticated user )"
+        R"(was 'guest'"})");
+  CHECK(refusal(R"({"reply_to":"amq.rabbitmq.reply-to"})") ==
+        R"("406 PRECONDITION_FAILED - fast reply consumer does not exist"})");
+  CHECK(got("a") == "");
+}
+
+TEST_CASE_FIXTURE(Fixture, "permissions are those of AMQP") {
+  auto make_user = [&](const std::string& name, const std::string& permission) {
+    CHECK(status("PUT", "/api/users/" + name, R"({"password":"p","tags":"management"})") == 201);
+    CHECK(status("PUT", "/api/permissions/%2F/" + name, permission) == 201);
+  };
+  make_user("topical", R"({"configure":".*","write":".*","read":".*"})");
+  make_user("maker", R"({"configure":".*","write":"","read":""})");
+  CHECK(status("PUT", "/api/topic-permissions/%2F/topical",
+               R"({"exchange":"amq.topic","write":"^ok","read":"^ok"})") == 201);
+  CHECK(status("PUT", queue, "{}") == 201);
+  const std::string bindings = "/api/bindings/%2F/e/amq.topic/q/http.q";
+  CHECK(status("POST", bindings, R"({"routing_key":"bad"})") == 201);
+
+  credentials = "topical:p";
+  const std::string refused = R"({"error":"not_authorised","reason":"Access refused."})";
+  CHECK(status("POST", bindings, R"({"routing_key":"ok"})") == 201);
+  CHECK(body("POST", bindings, R"({"routing_key":"bad.x"})") == refused);
+  CHECK(body("DELETE", bindings + "/bad") == refused);
+  CHECK(status("DELETE", bindings + "/ok") == 204);
+  auto publish = [&](const std::string& exchange) {
+    return body("POST", "/api/exchanges/%2F/" + exchange + "/publish",
+                R"({"routing_key":"bad","payload":"x","payload_encoding":"string",)"
+                R"("properties":{}})");
+  };
+  CHECK(publish("amq.topic") ==
+        R"({"error":"bad_request","reason":"403 ACCESS_REFUSED - access to topic 'bad' in )"
+        R"(exchange 'amq.topic' in vhost '/' refused for user 'topical'"})");
+
+  credentials = "maker:p";
+  CHECK(body("PUT", "/api/exchanges/%2F/x",
+             R"({"arguments":{"alternate-exchange":"amq.direct"}})") == refused);
+  CHECK(body("PUT", "/api/queues/%2F/q",
+             R"({"arguments":{"x-dead-letter-exchange":"amq.direct"}})") == refused);
+  CHECK(status("PUT", "/api/exchanges/%2F/x", "{}") == 201);
+  CHECK(body("POST", std::string(queue) + "/get",
+             R"({"count":5,"ackmode":"ack_requeue_true","encoding":"auto"})") ==
+        R"({"error":"not_authorised","reason":"ACCESS_REFUSED - access to queue 'http.q' in )"
+        R"(vhost '/' refused for user 'maker'"})");
+  CHECK(publish("amq.default") ==
+        R"({"error":"bad_request","reason":"403 ACCESS_REFUSED - access to exchange )"
+        R"('amq.default' in vhost '/' refused for user 'maker'"})");
+}
+
+TEST_CASE_FIXTURE(Fixture, "the queue of one connection is left to it") {
+  catalog::DeclareQueue declared;
+  declared.queue.name = {"/", "http.q"};
+  declared.queue.leader = operations.node_name();
+  declared.queue.exclusive_owner = {{7}, operations.node_name()};
+  REQUIRE(operations.apply(declared).has_value());
+  const std::string bindings = "/api/bindings/%2F/e/amq.direct/q/http.q";
+  REQUIRE(operations.apply(catalog::AddBinding{{{"/", "amq.direct"},
+                                                catalog::DestinationKind::queue,
+                                                "http.q",
+                                                "k",
+                                                {}}}).has_value());
+  const std::string begin = R"({"error":"bad_request","reason":")",
+                    locked = "cannot obtain exclusive access to locked queue 'http.q'";
+  const std::string content = R"({"count":5,"ackmode":"ack_requeue_true","encoding":"auto"})";
+  CHECK(body("PUT", queue, R"({"durable":false})").starts_with(begin + locked));
+  CHECK(body("DELETE", queue).starts_with(begin + locked));
+  CHECK(body("DELETE", std::string(queue) + "/contents").starts_with(begin + locked));
+  CHECK(body("POST", bindings, "{}").starts_with(begin + locked));
+  CHECK(body("DELETE", bindings + "/k").starts_with(begin + locked));
+  CHECK(body("POST", std::string(queue) + "/get", content)
+            .starts_with(begin + "405 RESOURCE_LOCKED - " + locked));
+}
+
 TEST_CASE_FIXTURE(Fixture, "the aliveness test puts a message through a queue") {
   CHECK(body("GET", "/api/aliveness-test/%2F") == R"({"status":"ok"})");
   CHECK(body("GET", "/api/aliveness-test/%2F") == R"({"status":"ok"})");

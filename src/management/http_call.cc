@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "broker/equivalence.h"
 #include "management/http_lists.h"
 
 namespace warren::management {
@@ -14,15 +15,6 @@ HttpResponse json_response(int status, const Json& value) {
   response.status = status;
   response.body = print_json(value);
   return response;
-}
-
-std::string_view amqp_name(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::access_refused: return "403 ACCESS_REFUSED";
-    case ErrorCode::not_found: return "404 NOT_FOUND";
-    case ErrorCode::resource_locked: return "405 RESOURCE_LOCKED";
-    default: return "406 PRECONDITION_FAILED";
-  }
 }
 
 }  // namespace
@@ -88,8 +80,6 @@ void HttpCall::answer_failure(const base::Error& error) const {
       return answer_error(503, "service_unavailable", text_json(error.text));
     case ErrorCode::internal:
     case ErrorCode::io: return answer_error(500, "internal_error", text_json(error.text));
-    case ErrorCode::resource_locked:
-      return bad_request(fmt::format("{} - {}", amqp_name(error.code), error.text));
     default: return bad_request(error.text);
   }
 }
@@ -120,13 +110,24 @@ void HttpCall::propose(const catalog::Command& change, int status) const {
 
 bool HttpCall::may(const catalog::ResourceName& name, broker::ResourceKind kind,
                    broker::Access access) const {
-  broker::Authorizer& authorizer = *operations->authorizer();
-  if (authorizer.check(login, name.vhost, kind, name.name, access)) return true;
-  const bool waits = authorizer.wait(login, nullptr, [again = *this] {
+  return accept(authorizer().check(login, name.vhost, kind, name.name, access));
+}
+
+bool HttpCall::accept(const base::Result<>& allowed) const {
+  if (!allowed && !asks_first()) refused();
+  return allowed.has_value();
+}
+
+bool HttpCall::asks_first() const {
+  return authorizer().wait(login, nullptr, [again = *this] {
     if (again.is_served()) again.handle(again);
   });
-  if (!waits) refused();
-  return false;
+}
+
+bool HttpCall::is_shared(const catalog::Queue& queue) const {
+  const auto shared = broker::check_exclusive_access(queue, {});
+  if (!shared) answer_failure(shared.error());
+  return shared.has_value();
 }
 
 JsonObject no_rate() { return {{"rate", 0.0}}; }

@@ -57,10 +57,16 @@ struct HttpCall {
       std::initializer_list<std::string_view> needed = {}) const;
   /// Proposes; answers with that status or with the failure.
   void propose(const catalog::Command& change, int status) const;
-  /// Answers 401 and gives false when the user has no such permission. Also false when somebody
-  /// has to be asked first; the call is handled again then.
+  broker::Authorizer& authorizer() const { return *operations->authorizer(); }
+  /// Answers 401 and gives false unless the authorizer has just allowed it. Also false when
+  /// somebody has to be asked first; the call is handled again then.
+  bool accept(const base::Result<>& allowed) const;
   bool may(const catalog::ResourceName& name, broker::ResourceKind kind,
            broker::Access access) const;
+  /// The second half of `accept`, for what is answered otherwise.
+  bool asks_first() const;
+  /// Answers 400 and gives false when the queue is there for one connection only.
+  bool is_shared(const catalog::Queue& queue) const;
 };
 
 struct HttpRoute {
@@ -76,6 +82,7 @@ std::span<const HttpRoute> overview_routes();
 std::span<const HttpRoute> health_routes();
 std::span<const HttpRoute> queue_routes();
 std::span<const HttpRoute> message_routes();
+std::span<const HttpRoute> publish_routes();
 std::span<const HttpRoute> exchange_routes();
 std::span<const HttpRoute> user_routes();
 std::span<const HttpRoute> vhost_routes();

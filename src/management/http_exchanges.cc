@@ -79,6 +79,10 @@ void declare(const HttpCall& call) {
     return call.answer_failure(valid.error());
   if (auto type = call.operations->exchange_types().check(catalog::routing_type(wanted)); !type)
     return call.answer_failure(type.error());
+  if (!call.accept(call.authorizer().check_forwarding(
+          call.login, wanted.name, ResourceKind::exchange,
+          wanted.arguments.find("alternate-exchange"))))
+    return;
   call.propose(catalog::DeclareExchange{std::move(wanted)}, 201);
 }
 
@@ -193,11 +197,17 @@ void bindings_to_exchange(const HttpCall& call) {
   bindings_between(call, DestinationKind::exchange);
 }
 
-bool may_bind(const HttpCall& call, DestinationKind kind) {
-  const auto resource =
-      kind == DestinationKind::queue ? ResourceKind::queue : ResourceKind::exchange;
-  return call.may({call.path[0], call.path[2]}, resource, Access::write) &&
-         call.may(name_in_path(call), ResourceKind::exchange, Access::read);
+/// Whether the user may make or take away that binding, of things that exist; answers when not.
+bool may_bind(const HttpCall& call, const Binding& binding) {
+  const bool is_to_queue = binding.destination_kind == DestinationKind::queue;
+  const ResourceName destination{binding.source.vhost, binding.destination};
+  const auto kind = is_to_queue ? ResourceKind::queue : ResourceKind::exchange;
+  const catalog::Exchange& source = *call.catalog().find_exchange(binding.source);
+  return call.may(destination, kind, Access::write) &&
+         call.may(binding.source, ResourceKind::exchange, Access::read) &&
+         call.accept(call.authorizer().check_topic(call.login, source, binding.routing_key,
+                                                   Access::read)) &&
+         (!is_to_queue || call.is_shared(*call.catalog().find_queue(destination)));
 }
 
 void bind(const HttpCall& call, DestinationKind kind) {
@@ -205,7 +215,7 @@ void bind(const HttpCall& call, DestinationKind kind) {
   if (!body || !has_ends(call, kind)) return;
   Binding binding{name_in_path(call), kind, call.path[2], member_text(*body, "routing_key"), {}};
   if (!broker::check_not_default_exchange(binding.source.name)) return call.refused();
-  if (!may_bind(call, kind)) return;
+  if (!may_bind(call, binding)) return;
   if (const Json* arguments = body->if_contains("arguments"); arguments && arguments->is_object())
     binding.arguments = json_table(arguments->get_object());
   const catalog::Exchange* source = call.catalog().find_exchange(binding.source);
@@ -246,7 +256,7 @@ void show_exchange_binding(const HttpCall& call) { show_binding(call, Destinatio
 void unbind(const HttpCall& call, DestinationKind kind) {
   const Binding* binding = find_binding(call, kind);
   if (!binding) return call.not_found();
-  if (!may_bind(call, kind)) return;
+  if (!may_bind(call, *binding)) return;
   call.propose(catalog::RemoveBinding{*binding}, 204);
 }
 void unbind_queue(const HttpCall& call) { unbind(call, DestinationKind::queue); }

@@ -179,6 +179,10 @@ void declare(const HttpCall& call) {
     return answer_existing(call, *queue, *wanted);
   if (auto valid = broker::check_new_queue(*wanted); !valid)
     return call.answer_failure(valid.error());
+  if (!call.accept(call.authorizer().check_forwarding(
+          call.login, wanted->name, ResourceKind::queue,
+          wanted->arguments.find("x-dead-letter-exchange"))))
+    return;
   catalog::Queue queue;
   queue.name = wanted->name;
   queue.durable = wanted->durable;
@@ -203,6 +207,7 @@ void remove(const HttpCall& call) {
   const catalog::Queue* queue = find_queue(call);
   if (!queue) return call.not_found();
   if (!call.may(queue->name, ResourceKind::queue, Access::configure)) return;
+  if (!call.is_shared(*queue)) return;
   delete_queue(*call.operations, queue->id, call.query_value("if-unused") == "true",
                call.query_value("if-empty") == "true",
                [call](base::Result<broker::Reply> done) {
@@ -215,6 +220,7 @@ void purge(const HttpCall& call) {
   const catalog::Queue* queue = find_queue(call);
   if (!queue) return call.not_found();
   if (!call.may(queue->name, ResourceKind::queue, Access::read)) return;
+  if (!call.is_shared(*queue)) return;
   purge_queue(*call.operations, queue->id, [call](base::Result<broker::Reply> done) {
     if (!done) return call.answer_failure(done.error());
     call.answer_status(204);

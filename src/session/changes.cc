@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "broker/names.h"
 #include "session/channel.h"
+#include "session/publish_checks.h"
 
 /// Changes of the catalog. A client that does not wait for each answer has those of a turn made
 /// together: they wait for the disk, or a majority, once. Each is checked when its method comes,

@@ -32,9 +32,6 @@
 
 namespace warren::session::amqp091 {
 
-/// The pseudo queue of direct reply-to.
-inline constexpr std::string_view direct_reply_to = "amq.rabbitmq.reply-to";
-
 /// One channel of a connection. It handles its methods strictly one after the other: while one
 /// waits for an answer of the gateway, later ones wait in the inbox. A soft failure closes the
 /// channel; a hard one is left in `Conversation::failure` for the connection.

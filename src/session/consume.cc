@@ -7,6 +7,7 @@
 #include "broker/names.h"
 #include "codec/amqp091_content.h"
 #include "session/channel.h"
+#include "session/publish_checks.h"
 
 /// Consumers and what comes to them: qos, consume, cancel, get, deliver and credit.
 namespace warren::session::amqp091 {

@@ -48,16 +48,11 @@ Verdict Channel::make_exchange(const catalog::Exchange& wanted, bool no_wait) {
   if (auto sound = broker::check_new_exchange(wanted); !sound) return refuse(sound.error());
   if (auto known = talk_.environment.exchange_types.check(catalog::routing_type(wanted)); !known)
     return refuse(ReplyCode::command_invalid, known.error().text);
-  if (const auto* alternate = wanted.arguments.find("alternate-exchange")) {
-    if (auto allowed = check_access(ResourceKind::exchange, wanted.name.name, broker::Access::read);
-        !allowed)
-      return refuse(allowed.error());
-    const auto* text = alternate->as<std::string>();
-    if (auto allowed = check_access(ResourceKind::exchange, text ? *text : std::string(),
-                                    broker::Access::write);
-        !allowed)
-      return refuse(allowed.error());
-  }
+  if (auto allowed = talk_.environment.authorizer.check_forwarding(
+          talk_.login, wanted.name, ResourceKind::exchange,
+          wanted.arguments.find("alternate-exchange"));
+      !allowed)
+    return refuse(allowed.error());
   return change(catalog::DeclareExchange{wanted}, [this, no_wait](const Answer& answer) -> Verdict {
     if (!answer) return refuse_change(answer.error());
     if (!no_wait) send(ExchangeDeclareOk{});

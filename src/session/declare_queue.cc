@@ -4,6 +4,7 @@
 #include "catalog/delaying.h"
 #include "session/channel.h"
 #include "session/exclusive_queues.h"
+#include "session/publish_checks.h"
 
 /// queue.declare, queue.delete and queue.purge.
 namespace warren::session::amqp091 {
@@ -82,16 +83,11 @@ Verdict Channel::declare_queue(const broker::QueueDeclaration& wanted, bool no_w
 Verdict Channel::make_queue(const broker::QueueDeclaration& wanted, bool no_wait, bool may_retry) {
   if (auto room = catalog().check_room_for_queue(wanted.name); !room) return refuse(room.error());
   if (auto sound = broker::check_new_queue(wanted); !sound) return refuse(sound.error());
-  if (const auto* dead_letter = wanted.arguments.find("x-dead-letter-exchange")) {
-    if (auto allowed = check_access(ResourceKind::queue, wanted.name.name, broker::Access::read);
-        !allowed)
-      return refuse(allowed.error());
-    const auto* exchange = dead_letter->as<std::string>();
-    if (auto allowed = check_access(ResourceKind::exchange, exchange ? *exchange : std::string(),
-                                    broker::Access::write);
-        !allowed)
-      return refuse(allowed.error());
-  }
+  if (auto allowed = talk_.environment.authorizer.check_forwarding(
+          talk_.login, wanted.name, ResourceKind::queue,
+          wanted.arguments.find("x-dead-letter-exchange"));
+      !allowed)
+    return refuse(allowed.error());
   catalog::DeclareQueue command;
   command.queue.name = wanted.name;
   command.queue.durable = wanted.durable;

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "base/utf8.h"
-#include "broker/exchange_declaration.h"
 #include "codec/amqp091_content.h"
 #include "codec/amqp091_properties.h"
 #include "session/channel.h"
@@ -13,7 +12,6 @@
 namespace warren::session::amqp091 {
 
 using namespace codec::amqp091;
-using broker::ResourceKind;
 
 namespace {
 
@@ -42,19 +40,8 @@ Verdict Channel::check_publish(const Publish& publish) const {
   if (!base::is_utf8(publish.exchange) || !base::is_utf8(publish.routing_key))
     return std::unexpected(
         Failure{ReplyCode::frame_error, std::string(malformed_text), MethodIds{}, false});
-  if (auto allowed = check_access(ResourceKind::exchange, publish.exchange, broker::Access::write);
-      !allowed)
-    return refuse(allowed.error());
-  if (publish.exchange.empty()) return {};
-  const QueueName name = in_vhost(publish.exchange);
-  const catalog::Exchange* exchange = catalog().find_exchange(name);
-  if (exchange == nullptr) return refuse(broker::no_such_resource(ResourceKind::exchange, name));
-  if (auto allowed = broker::check_publishable(*exchange); !allowed) return refuse(allowed.error());
-  if (auto allowed = talk_.environment.authorizer.check_topic(
-          talk_.login, *exchange, publish.routing_key, broker::Access::write);
-      !allowed)
-    return refuse(allowed.error());
-  return {};
+  return check_target(talk_.environment.authorizer, talk_.login, catalog(),
+                      in_vhost(publish.exchange), publish.routing_key);
 }
 
 /// Leaves the queues in `routed_`.
@@ -68,10 +55,7 @@ Verdict Channel::find_route(const Publish& publish, std::span<const std::string>
     auto decoded = decode_properties(publish.properties);
     if (!decoded) return refuse(decoded.error());
     properties = std::move(*decoded);
-    if (properties.headers) content.headers = &*properties.headers;
-    content.message_id = properties.message_id;
-    content.correlation_id = properties.correlation_id;
-    content.timestamp = properties.timestamp;
+    content = routed_content(properties);
   }
   routed_.clear();
   if (extra_keys.empty()) {
@@ -98,10 +82,9 @@ Verdict Channel::publish(const Publish& publish) {
     if (Verdict verdict = check_publish(publish); !verdict) return verdict;
   const auto scan = scan_properties(publish.properties);
   if (!scan) return refuse(scan.error());
-  if (Verdict verdict = check_properties(*scan, talk_.login); !verdict) return verdict;
+  if (Verdict verdict = check_properties(*scan, talk_.login, replies_ != nullptr); !verdict)
+    return verdict;
   const bool asks_for_reply = scan->reply_to == direct_reply_to;
-  if (asks_for_reply && !replies_)
-    return refuse(ReplyCode::precondition_failed, "fast reply consumer does not exist");
 
   ExtraKeys extra;
   if (scan->has_headers) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/field_value.h"
+#include "broker/exchange_declaration.h"
 #include "broker/message.h"
 
 namespace warren::session::amqp091 {
@@ -43,7 +44,26 @@ std::string expiration_fault(base::ByteView expiration) {
   return is_too_large ? fmt::format("{{value_too_large,{}}}", digits) : std::string();
 }
 
-Verdict check_properties(const PropertyScan& properties, const broker::Login& login) {
+Verdict check_target(broker::Authorizer& authorizer, const broker::Login& login,
+                     const catalog::Catalog& catalog, const catalog::ResourceName& exchange,
+                     std::string_view routing_key) {
+  using broker::ResourceKind;
+  if (auto allowed = authorizer.check(login, exchange.vhost, ResourceKind::exchange, exchange.name,
+                                      broker::Access::write);
+      !allowed)
+    return refuse(allowed.error());
+  if (exchange.name.empty()) return {};
+  const catalog::Exchange* found = catalog.find_exchange(exchange);
+  if (found == nullptr) return refuse(broker::no_such_resource(ResourceKind::exchange, exchange));
+  if (auto allowed = broker::check_publishable(*found); !allowed) return refuse(allowed.error());
+  if (auto allowed = authorizer.check_topic(login, *found, routing_key, broker::Access::write);
+      !allowed)
+    return refuse(allowed.error());
+  return {};
+}
+
+Verdict check_properties(const PropertyScan& properties, const broker::Login& login,
+                         bool consumes_replies) {
   if (properties.user_id && *properties.user_id != login.user && !login.has_tag("impersonator"))
     return refuse(ReplyCode::precondition_failed,
                   fmt::format("user_id property set to '{}' but authenticated user was '{}'",
@@ -57,7 +77,17 @@ Verdict check_properties(const PropertyScan& properties, const broker::Login& lo
   if (mode != 1 && mode != 2)
     return refuse(ReplyCode::precondition_failed,
                   fmt::format("invalid message: {{delivery_mode_unknown,{}}}", mode));
+  if (properties.reply_to == direct_reply_to && !consumes_replies)
+    return refuse(ReplyCode::precondition_failed, "fast reply consumer does not exist");
   return {};
+}
+
+broker::RoutedContent routed_content(const Properties& properties) {
+  broker::RoutedContent content(properties.headers ? &*properties.headers : nullptr);
+  content.message_id = properties.message_id;
+  content.correlation_id = properties.correlation_id;
+  content.timestamp = properties.timestamp;
+  return content;
 }
 
 std::expected<ExtraKeys, Failure> read_extra_keys(const PropertyScan& properties) {

@@ -1,6 +1,7 @@
 #include "broker/names.h"
 #include "session/channel.h"
 #include "session/exclusive_queues.h"
+#include "session/publish_checks.h"
 
 /// Direct reply-to: a client that consumes from the pseudo queue gets a queue of its own, and its
 /// requests carry that queue's name. To the rest of the cluster it is an exclusive queue.
