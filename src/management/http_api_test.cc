@@ -234,6 +234,23 @@ TEST_CASE_FIXTURE(Fixture, "permissions are those of AMQP") {
         R"('amq.default' in vhost '/' refused for user 'maker'"})");
 }
 
+TEST_CASE_FIXTURE(Fixture, "exchanges that delay tell how many messages wait") {
+  const std::string field = "messages_delayed";
+  CHECK(body("GET", "/api/exchanges").find(field) == std::string::npos);
+  catalog::Exchange exchange;
+  exchange.name = {"/", "x"};
+  exchange.type = "x-delayed-message";
+  exchange.arguments = {{"x-delayed-type", "direct"}};
+  REQUIRE(operations.apply(catalog::DeclareExchange{exchange}).has_value());
+  CHECK(body("POST", "/api/exchanges/%2F/x/publish",
+             R"({"routing_key":"k","payload":"x","payload_encoding":"string",)"
+             R"("properties":{"headers":{"x-delay":60000}}})") == R"({"routed":false})");
+  CHECK(body("GET", "/api/exchanges/%2F/x").find("\"" + field + "\":1") != std::string::npos);
+  const std::string list = body("GET", "/api/exchanges?columns=name," + field);
+  CHECK(list.find(R"({"messages_delayed":1,"name":"x"})") != std::string::npos);
+  CHECK(list.find(R"({"name":"amq.topic"})") != std::string::npos);
+}
+
 TEST_CASE_FIXTURE(Fixture, "the queue of one connection is left to it") {
   catalog::DeclareQueue declared;
   declared.queue.name = {"/", "http.q"};

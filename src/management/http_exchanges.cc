@@ -1,11 +1,15 @@
 // /api/exchanges and /api/bindings.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <map>
+
 #include "broker/equivalence.h"
 #include "broker/exchange_declaration.h"
 #include "broker/names.h"
 #include "catalog/delaying.h"
 #include "management/http_call.h"
+#include "management/queue_facts.h"
 
 namespace warren::management {
 namespace {
@@ -16,7 +20,10 @@ using catalog::Binding;
 using catalog::DestinationKind;
 using catalog::ResourceName;
 
-JsonObject exchange_json(const catalog::Exchange& exchange) {
+/// How many messages wait, by the exchange; without those of which nobody tells.
+using Delayed = std::map<ResourceName, std::uint64_t>;
+
+JsonObject exchange_json(const catalog::Exchange& exchange, const Delayed& delayed) {
   const bool is_own = exchange.name.name.empty() || exchange.name.name.starts_with("amq.");
   JsonObject object{{"arguments", table_json(exchange.arguments)},
                     {"auto_delete", exchange.auto_delete},
@@ -27,19 +34,42 @@ JsonObject exchange_json(const catalog::Exchange& exchange) {
                     {"user_who_performed_action", is_own ? "rmq-internal" : ""},
                     {"vhost", text_json(exchange.name.vhost)}};
   if (!exchange.policy.empty()) object["policy"] = text_json(exchange.policy);
+  if (const auto waiting = delayed.find(exchange.name); waiting != delayed.end())
+    object["messages_delayed"] = waiting->second;
   return object;
 }
 
-void list_of(const HttpCall& call, const std::string* vhost) {
-  JsonArray list;
-  for (const auto& [name, exchange] : call.catalog().exchanges())
-    if ((!vhost || name.vhost == *vhost) && call.sees_vhost(name.vhost))
-      list.push_back(exchange_json(exchange));
-  call.answer_list(std::move(list));
+/// Calls back with what waits at exchanges that delay; only where there are some does it ask for it.
+void with_delayed(const HttpCall& call, std::function<void(const Delayed&)> done) {
+  const auto delays = [](const auto& entry) { return entry.second.type == catalog::delaying_type; };
+  if (std::ranges::none_of(call.catalog().exchanges(), delays)) return done({});
+  constexpr ReportParts queues_only{true, false, false, false};
+  gather_reports(*call.operations, queues_only,
+                 [call, done = std::move(done)](const std::vector<NodeReport>& reports) {
+    if (!call.is_served()) return;
+    Delayed delayed;
+    for (const QueueFacts& facts : collect_queue_facts(call.catalog(), reports, std::nullopt)) {
+      const ResourceName& queue = facts.queue->name;
+      const std::string_view exchange = catalog::delaying_exchange(queue.name);
+      if (!exchange.empty() && facts.is_up)
+        delayed[{queue.vhost, std::string(exchange)}] = facts.messages();
+    }
+    done(delayed);
+  });
 }
 
-void list_all(const HttpCall& call) { list_of(call, nullptr); }
-void list_vhost(const HttpCall& call) { list_of(call, &call.path[0]); }
+void list_of(const HttpCall& call, const std::optional<std::string>& vhost) {
+  with_delayed(call, [call, vhost](const Delayed& delayed) {
+    JsonArray list;
+    for (const auto& [name, exchange] : call.catalog().exchanges())
+      if ((!vhost || name.vhost == *vhost) && call.sees_vhost(name.vhost))
+        list.push_back(exchange_json(exchange, delayed));
+    call.answer_list(std::move(list));
+  });
+}
+
+void list_all(const HttpCall& call) { list_of(call, std::nullopt); }
+void list_vhost(const HttpCall& call) { list_of(call, call.path[0]); }
 
 ResourceName name_in_path(const HttpCall& call, std::size_t segment = 1) {
   const std::string& name = call.path[segment];
@@ -47,12 +77,14 @@ ResourceName name_in_path(const HttpCall& call, std::size_t segment = 1) {
 }
 
 void show(const HttpCall& call) {
-  const catalog::Exchange* exchange = call.catalog().find_exchange(name_in_path(call));
-  if (!exchange) return call.not_found();
-  JsonObject object = exchange_json(*exchange);
-  object["incoming"] = JsonArray{};
-  object["outgoing"] = JsonArray{};
-  call.answer_json(std::move(object));
+  with_delayed(call, [call](const Delayed& delayed) {
+    const catalog::Exchange* exchange = call.catalog().find_exchange(name_in_path(call));
+    if (!exchange) return call.not_found();
+    JsonObject object = exchange_json(*exchange, delayed);
+    object["incoming"] = JsonArray{};
+    object["outgoing"] = JsonArray{};
+    call.answer_json(std::move(object));
+  });
 }
 
 void declare(const HttpCall& call) {
