@@ -55,6 +55,12 @@ std::string map_text(const JsonObject& map) {
   return "[" + text + "]";
 }
 
+std::string tuple_text(const JsonArray& items) {
+  std::string text;
+  for (const Json& item : items) text += (text.empty() ? "" : ",") + cell_text(item);
+  return "{" + text + "}";
+}
+
 std::string text_in(const Json& cell, bool with_node) {
   if (cell.is_string()) return std::string(text_of(cell.get_string()));
   if (const Json* pid = wrapped(cell, "pid")) {
@@ -62,6 +68,8 @@ std::string text_in(const Json& cell, bool with_node) {
     return fmt::format("<{}>", with_node ? text : short_pid(text));
   }
   if (const Json* atom = wrapped(cell, "atom")) return wrapped_text(*atom);
+  if (const Json* tuple = wrapped(cell, "tuple"); tuple && tuple->is_array())
+    return tuple_text(tuple->get_array());
   if (const Json* table = wrapped(cell, "table"); table && table->is_array())
     return table_text(table->get_array());
   if (const Json* map = wrapped(cell, "map"); map && map->is_object())
@@ -103,6 +111,7 @@ Json cell_json(const Json& cell) {
   if (const Json* pid = wrapped(cell, "pid"))
     return management::text_json(fmt::format("#PID<{}>", short_pid(wrapped_text(*pid))));
   if (const Json* atom = wrapped(cell, "atom")) return *atom;
+  if (const Json* tuple = wrapped(cell, "tuple")) return *tuple;
   if (const Json* table = wrapped(cell, "table")) return *table;
   if (const Json* map = wrapped(cell, "map")) return *map;
   if (!cell.is_array()) return cell;
@@ -115,6 +124,11 @@ erlang::Term cell_term(const Json& cell) {
   if (const Json* pid = wrapped(cell, "pid"))
     return erlang::Opaque{fmt::format("<{}>", short_pid(wrapped_text(*pid)))};
   if (const Json* atom = wrapped(cell, "atom")) return erlang::atom(wrapped_text(*atom));
+  if (const Json* tuple = wrapped(cell, "tuple"); tuple && tuple->is_array()) {
+    erlang::Tuple term;
+    for (const Json& item : tuple->get_array()) term.items.push_back(cell_term(item));
+    return term;
+  }
   if (const Json* table = wrapped(cell, "table"); table && table->is_array())
     return table_term(table->get_array());
   if (const JsonArray* items = cell.if_array()) {

@@ -6,6 +6,7 @@
 
 using namespace warren::cli;
 using warren::management::atom_cell;
+using warren::management::tuple_cell;
 using warren::management::pid_cell;
 
 namespace {
@@ -85,6 +86,14 @@ TEST_CASE("arguments show their values in tables and their types in JSON") {
         "[[\"alternate-exchange\",\"longstr\",\"amq.fanout\"]]");
   CHECK(cell_text(table_of("x-max-length", "long", 5)) == "[{\"x-max-length\",5}]");
   CHECK(cell_text(JsonObject{{"table", JsonArray{}}}) == "[]");
+}
+
+TEST_CASE("tuples are in braces, and lists in JSON") {
+  const Json cell = tuple_cell({0, 9, 1});
+  CHECK(cell_text(cell) == "{0,9,1}");
+  CHECK(warren::management::print_json(cell_json(cell)) == "[0,9,1]");
+  CHECK(format_listing({{"protocol"}, {{cell}}}, Format::erlang, true) ==
+        "[[{protocol,{0,9,1}}]]\n");
 }
 
 TEST_CASE("tags are atoms") {

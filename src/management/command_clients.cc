@@ -19,10 +19,22 @@ Json plain_cell(const JsonObject& object, std::string_view column) {
   return found ? *found : text_json("");
 }
 
+/// Whether the client has yet to say that.
+bool is_unknown_yet(const JsonObject& connection, std::string_view column) {
+  if (column == "vhost" || column == "auth_mechanism")
+    return member_text(connection, column).empty();
+  if (column == "client_properties") return is_unknown_yet(connection, "auth_mechanism");
+  return column == "channel_max" && member_unsigned(connection, column) == 0;
+}
+
 Json connection_cell(const CommandCall& call, const catalog::NodeName& node,
                      const JsonObject& connection, std::string_view column) {
   if (column == "pid") return node_pid(call.catalog(), node, member_unsigned(connection, "id"));
   if (column == "state") return atom_cell(member_text(connection, "state"));
+  if (column == "protocol" && member_text(connection, column) == "AMQP 0-9-1")
+    return tuple_cell({0, 9, 1});
+  if (is_unknown_yet(connection, column))
+    return atom_cell(column == "channel_max" ? "undefined" : "none");
   if (column == "client_properties")
     return JsonObject{{"table", plain_cell(connection, "typed_client_properties")}};
   return plain_cell(connection, column);

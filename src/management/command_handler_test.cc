@@ -294,6 +294,9 @@ TEST_CASE_FIXTURE(Fixture, "connections are listed and closed by the pid that is
   CHECK(rows("list_connections") ==
         "[[\"guest\",\"127.0.0.1\",39614,{\"atom\":\"running\"}]]");
   CHECK(rows("list_connections", {"pid"}) == "[[{\"pid\":\"rabbit1@vm.17.5.0\"}]]");
+  CHECK(rows("list_connections",
+             {"protocol", "vhost", "channel_max", "auth_mechanism", "client_properties"}) ==
+        R"([[{"tuple":[0,9,1]},"/",{"atom":"undefined"},{"atom":"none"},{"atom":"none"}]])");
 
   ConnectionInfo another = connection;
   another.id = catalog::ConnectionId{6};

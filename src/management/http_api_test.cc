@@ -251,6 +251,18 @@ TEST_CASE_FIXTURE(Fixture, "exchanges that delay tell how many messages wait") {
   CHECK(list.find(R"({"name":"amq.topic"})") != std::string::npos);
 }
 
+TEST_CASE_FIXTURE(Fixture, "connections count once they are in a vhost") {
+  ConnectionInfo connection;
+  connection.id = catalog::ConnectionId{5};
+  connection.name = "c";
+  operations.known_connections = {connection};
+  CHECK(body("GET", "/api/connections") == "[]");
+  CHECK(body("GET", "/api/overview").find(R"("connections":0)") != std::string::npos);
+  operations.known_connections[0].vhost = "/";
+  CHECK(body("GET", "/api/connections?columns=name") == R"([{"name":"c"}])");
+  CHECK(body("GET", "/api/overview").find(R"("connections":1)") != std::string::npos);
+}
+
 TEST_CASE_FIXTURE(Fixture, "the queue of one connection is left to it") {
   catalog::DeclareQueue declared;
   declared.queue.name = {"/", "http.q"};

@@ -19,8 +19,9 @@ void with_clients(const HttpCall& call, ReportsDone done) {
                  });
 }
 
-/// Own clients, those of everybody with monitoring, those of a vhost where one is asked for.
+/// Own clients, and those of everybody with monitoring, once they are in a vhost.
 bool is_seen(const HttpCall& call, const JsonObject& client) {
+  if (member_text(client, "vhost").empty()) return false;
   return call.power >= HttpPower::monitoring || member_text(client, "user") == call.login.user;
 }
 

@@ -39,7 +39,7 @@ JsonObject exchange_json(const catalog::Exchange& exchange, const Delayed& delay
   return object;
 }
 
-/// Calls back with what waits at exchanges that delay; only where there are some does it ask for it.
+/// Calls back with what waits at exchanges that delay; it asks for that only where there are some.
 void with_delayed(const HttpCall& call, std::function<void(const Delayed&)> done) {
   const auto delays = [](const auto& entry) { return entry.second.type == catalog::delaying_type; };
   if (std::ranges::none_of(call.catalog().exchanges(), delays)) return done({});

@@ -92,7 +92,9 @@ JsonObject overview_json(const HttpCall& call, const std::vector<NodeReport>& re
   for (const auto& [name, exchange] : catalog.exchanges())
     if (call.sees_vhost(name.vhost)) ++exchanges;
   for (const NodeReport& report : reports) {
-    connections += report.list("connections").size();
+    for (const Json& connection : report.list("connections"))
+      if (const JsonObject* object = connection.if_object())
+        connections += member_text(*object, "vhost").empty() ? 0 : 1;
     channels += report.list("channels").size();
   }
   JsonObject totals;

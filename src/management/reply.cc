@@ -42,6 +42,8 @@ JsonObject failed_reply(const base::Error& error) {
 
 Json atom_cell(std::string_view name) { return JsonObject{{"atom", text_json(name)}}; }
 
+Json tuple_cell(JsonArray items) { return JsonObject{{"tuple", std::move(items)}}; }
+
 Json table_cell(const base::FieldTable& table) {
   return JsonObject{{"table", typed_table_json(table)}};
 }

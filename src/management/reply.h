@@ -21,7 +21,8 @@
 ///   "unreachable": "node" can't be reached from the node that was asked.
 ///
 /// Cells are JSON values. What Erlang would print otherwise is wrapped in an object of one member:
-/// {"pid":"rabbit1@vm.17.5.0"}, {"atom":"running"}, {"table":[["name","type",value],..]}.
+/// {"pid":"rabbit1@vm.17.5.0"}, {"atom":"running"}, {"tuple":[0,9,1]},
+/// {"table":[["name","type",value],..]}.
 namespace warren::management {
 
 JsonObject ok_reply();
@@ -33,6 +34,7 @@ JsonObject error_reply(int exit, std::string_view kind, std::string_view text);
 JsonObject failed_reply(const base::Error& error);
 
 Json atom_cell(std::string_view name);
+Json tuple_cell(JsonArray items);
 Json table_cell(const base::FieldTable& table);
 /// `node` is the process's node, `creation` its incarnation, `number` stable while it lives.
 Json pid_cell(std::string_view node, std::uint64_t creation, std::uint64_t number);

@@ -330,10 +330,13 @@ ConnectionInfo Connection::info() const {
   info.user = talk_.login.user;
   info.vhost = talk_.vhost;
   info.frame_max = talk_.frame_max;
+  // What clients of RabbitMQ see until they have agreed on something else.
+  if (talk_.frame_max == 0) {
+    info.frame_max = frame_min_size;
+    info.timeout_s = 3;
+  }
   info.send_pend = talk_.pending_output;
   info.channels = channels_.size();
-  // What clients of RabbitMQ see until they have agreed to another time.
-  if (talk_.frame_max == 0) info.timeout_s = 3;
   switch (state_) {
     case State::header:
     case State::starting:

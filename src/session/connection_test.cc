@@ -71,6 +71,7 @@ TEST_CASE("a connection that the server has closed is listed as closed") {
              "locale=en_US");
   CHECK(stage.connection().info().state == "closed");
   CHECK(stage.connection().info().timeout_s == 3);
+  CHECK(stage.connection().info().frame_max == 4096);
 
   stage.connect("b");
   CHECK(stage.connection().info().timeout_s == 60);
