@@ -23,7 +23,7 @@ inline constexpr std::string_view malformed_text = "Malformed UTF-8 in shortstr"
 ///   not_implemented   no such class or method; the text is "unimplemented method"
 ///   frame_error       cut short, bytes left over, or a malformed table; the text is
 ///                     "cannot decode <<...>>" with the argument octets, as clients know it
-///   invalid_argument  `malformed_text`, for which no method is blamed
+///   invalid_argument  `malformed_text`, for which a channel blames no method
 /// `peek_method` gives the ids in the first two cases.
 base::Result<Method> decode_method(ByteView payload);
 
@@ -49,7 +49,7 @@ struct PublishView {
   bool immediate = false;
 };
 /// For payloads whose ids are those of BasicPublish; fails as `decode_method` does, but for the
-/// strings, which may hold anything.
+/// strings: RabbitMQ's clients may publish with keys of any octets.
 base::Result<PublishView> decode_publish(ByteView payload);
 
 /// For payloads whose ids are those of BasicAck; fails as `decode_method` does.

@@ -72,7 +72,13 @@ void Connection::on_control_frame(const Frame& frame) {
   const auto method = decode_method(frame.payload);
   if (!method) {
     if (is_ending()) return;
-    return fail(undecodable(method.error(), frame.payload));
+    Failure failure = undecodable(method.error(), frame.payload);
+    if (method.error().code == base::ErrorCode::invalid_argument) {
+      // Of text that is no UTF-8 a stranger is told nothing; others are told here what had it.
+      if (state_ == State::starting) return fail_handshake(failure.text);
+      failure.method = peek_method(frame.payload);
+    }
+    return fail(failure);
   }
   on_control_method(*method);
 }

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "base/utf8.h"
 #include "codec/amqp091_content.h"
 #include "codec/amqp091_properties.h"
 #include "session/channel.h"
@@ -37,9 +36,6 @@ Verdict Channel::handle(const ConfirmSelect& select) {
 }
 
 Verdict Channel::check_publish(const Publish& publish) const {
-  if (!base::is_utf8(publish.exchange) || !base::is_utf8(publish.routing_key))
-    return std::unexpected(
-        Failure{ReplyCode::frame_error, std::string(malformed_text), MethodIds{}, false});
   return check_target(talk_.environment.authorizer, talk_.login, catalog(),
                       in_vhost(publish.exchange), publish.routing_key);
 }
