@@ -23,6 +23,12 @@ std::vector<CommandSpec> vhost_commands() {
   const Banner remove = [](const Arguments& arguments, const std::string&) {
     return fmt::format("Deleting vhost \"{}\" ...", arguments.positional[0]);
   };
+  const Banner trace_on = [](const Arguments& arguments, const std::string&) {
+    return fmt::format("Starting tracing for vhost \"{}\" ...", arguments.vhost());
+  };
+  const Banner trace_off = [](const Arguments& arguments, const std::string&) {
+    return fmt::format("Stopping tracing for vhost \"{}\" ...", arguments.vhost());
+  };
   return {
       {"add_vhost", group,
        "add_vhost <vhost> [--description <description> --tags \"<tag1>,<tag2>,<...>\"]",
@@ -32,6 +38,11 @@ std::vector<CommandSpec> vhost_commands() {
        "Deletes a virtual host with all that it holds", 1, 1, {}, true, remove},
       {"set_vhost_tags", group, "set_vhost_tags <vhost> <tag> [...]",
        "Sets the tags of a virtual host", 1, any_number, {}, true, tags},
+      {"trace_off", group, "trace_off [--vhost <vhost>]",
+       "Ends the copies to amq.rabbitmq.trace", 0, any_number, {}, true, trace_off},
+      {"trace_on", group, "trace_on [--vhost <vhost>]",
+       "Copies what the node's clients publish and get to amq.rabbitmq.trace, until it stops", 0,
+       any_number, {}, true, trace_on},
   };
 }
 

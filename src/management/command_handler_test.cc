@@ -173,6 +173,15 @@ TEST_CASE_FIXTURE(Fixture, "adding a vhost twice is no failure, deleting it twic
   check_failure(run("delete_vhost", {"v1"}), 65, "plain", "Virtual host 'v1' does not exist");
 }
 
+TEST_CASE_FIXTURE(Fixture, "tracing is on for one vhost until it is turned off") {
+  check_ok(run("add_vhost", {"v1"}));
+  check_ok(run("trace_on", {}, "v1"));
+  CHECK(operations.is_traced("v1"));
+  CHECK(!operations.is_traced("/"));
+  check_ok(run("trace_off", {}, "v1"));
+  CHECK(!operations.is_traced("v1"));
+}
+
 TEST_CASE_FIXTURE(Fixture, "policies are listed by priority") {
   check_ok(run("set_policy", {"ttl", "^ttl", R"({"message-ttl":60000,"max-length":10})"}, "/",
                {{"priority", 5}, {"apply_to", "queues"}}));

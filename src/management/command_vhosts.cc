@@ -9,7 +9,7 @@ namespace {
 Json vhost_cell(const CommandCall& call, const catalog::Vhost& vhost, std::string_view column) {
   if (column == "name") return text_json(vhost.name);
   if (column == "description") return text_json(vhost.description);
-  if (column == "tracing") return Json(false);
+  if (column == "tracing") return Json(call.operations->is_traced(vhost.name));
   if (column == "tags") {
     JsonArray tags;
     for (const std::string& tag : vhost.tags) tags.push_back(atom_cell(tag));
@@ -74,11 +74,24 @@ void delete_vhost(const CommandCall& call) {
   call.propose(catalog::DeleteVhost{name}, missing);
 }
 
+/// A vhost that isn't there is traced from when it is made.
+void trace_on(const CommandCall& call) {
+  call.operations->trace(call.vhost, true);
+  call.reply(text_reply(fmt::format("Trace enabled for vhost {}", call.vhost)));
+}
+
+void trace_off(const CommandCall& call) {
+  call.operations->trace(call.vhost, false);
+  call.reply(text_reply(fmt::format("Trace disabled for vhost {}", call.vhost)));
+}
+
 constexpr CommandEntry entries[] = {
     {"list_vhosts", AppNeed::running, 0, list_vhosts},
     {"add_vhost", AppNeed::running, 1, add_vhost},
     {"delete_vhost", AppNeed::running, 1, delete_vhost},
     {"set_vhost_tags", AppNeed::running, 1, set_vhost_tags},
+    {"trace_on", AppNeed::running, 0, trace_on},
+    {"trace_off", AppNeed::running, 0, trace_off},
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <deque>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -117,6 +118,11 @@ class FakeOperations final : public Operations, public broker::Gateway {
   void apply_plugins(const std::vector<std::string>&, Done done) override { done({}); }
   void set_memory_watermark(const Threshold& threshold) override { memory_watermark = threshold; }
   void set_disk_free_limit(const Threshold& threshold) override { disk_free_limit = threshold; }
+  void trace(const std::string& vhost, bool is_on) override {
+    if (is_on) traced_.insert(vhost);
+    if (!is_on) traced_.erase(vhost);
+  }
+  bool is_traced(std::string_view vhost) const override { return traced_.contains(vhost); }
   base::Time now() const override { return {}; }
   std::int64_t wall_clock_ms() const override { return 1795294633032; }
   std::string secure_random(std::size_t size) override { return std::string(size, 's'); }
@@ -205,6 +211,7 @@ class FakeOperations final : public Operations, public broker::Gateway {
   std::uint64_t last_channel_ = 0;
   std::map<catalog::QueueId, std::deque<broker::Message>> messages_;
   std::deque<broker::Message> held_;
+  std::set<std::string, std::less<>> traced_;
 };
 
 }  // namespace warren::management

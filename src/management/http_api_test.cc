@@ -423,6 +423,16 @@ TEST_CASE_FIXTURE(Fixture, "tags decide what a user may see") {
   CHECK(status("PUT", "/api/queues/hv/x", "{}") == 401);
 }
 
+TEST_CASE_FIXTURE(Fixture, "a vhost is traced when its tracing is put") {
+  CHECK(status("PUT", "/api/vhosts/tv", R"({"tracing":true})") == 201);
+  CHECK(operations.is_traced("tv"));
+  CHECK(body("GET", "/api/vhosts/tv").find(R"("tracing":true)") != std::string::npos);
+  CHECK(status("PUT", "/api/vhosts/tv", "{}") == 204);
+  CHECK(operations.is_traced("tv"));
+  CHECK(status("PUT", "/api/vhosts/tv", R"({"tracing":false})") == 204);
+  CHECK(!operations.is_traced("tv"));
+}
+
 TEST_CASE_FIXTURE(Fixture, "lists are sorted, cut and paged") {
   for (const char* name : {"b", "a", "c"})
     CHECK(status("PUT", std::string("/api/queues/%2F/") + name, "{}") == 201);

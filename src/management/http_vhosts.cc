@@ -29,7 +29,7 @@ JsonObject vhost_json(const HttpCall& call, const catalog::Vhost& vhost, const T
                                   {"tags", texts_json(vhost.tags)}};
   object["name"] = text_json(vhost.name);
   object["tags"] = texts_json(vhost.tags);
-  object["tracing"] = false;
+  object["tracing"] = call.operations->is_traced(vhost.name);
   return object;
 }
 
@@ -74,6 +74,9 @@ void make_vhost(const HttpCall& call, const catalog::PutVhost& vhost) {
 void put_vhost(const HttpCall& call) {
   auto body = call.object_body();
   if (!body) return;
+  if (const Json* tracing = body->if_contains("tracing"))
+    if (const auto is_on = lenient_bool(*tracing))
+      call.operations->trace(call.path[0], *is_on);
   const catalog::PutVhost vhost{{call.path[0], member_text(*body, "description"),
                                  tags_from(body->if_contains("tags"))}};
   if (!call.catalog().find_vhost(call.path[0])) return make_vhost(call, vhost);

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/bytes.h"
@@ -111,6 +112,11 @@ class Operations {
   /// The high watermark of memory, and the limit of free disk space, until the process ends.
   virtual void set_memory_watermark(const Threshold& threshold) = 0;
   virtual void set_disk_free_limit(const Threshold& threshold) = 0;
+
+  /// Whether what comes and goes in a vhost is copied on this node, until the process ends; see
+  /// session's Firehose. The vhost need not be there.
+  virtual void trace(const std::string& vhost, bool is_on) = 0;
+  virtual bool is_traced(std::string_view vhost) const = 0;
 
   virtual base::Time now() const = 0;
   /// Milliseconds since 1970.

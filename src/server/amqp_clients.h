@@ -35,6 +35,7 @@ class AmqpClients {
   void offer_exchange_types(const broker::ExchangeTypes& types) {
     environment_.exchange_types = types;
   }
+  void trace(const std::string& vhost, bool is_on) { environment_.firehose.trace(vhost, is_on); }
 
   /// Hands what the connections gathered to their sockets, and gives the node what follows from
   /// it. To be called before and after the node's end_turn, for as long as `has_ready`.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/log.h"
 #include "base/random.h"
 #include "management/plugins.h"
 #include "server/node_directory.h"
@@ -175,6 +176,15 @@ void NodeProcess::apply_plugins(const std::vector<std::string>& enabled, Done do
     if (!is_plugin_active("rabbitmq_management")) http_.reset();
   });
   done({});
+}
+
+void NodeProcess::trace(const std::string& vhost, bool is_on) {
+  if (is_on)
+    traced_vhosts_.insert(vhost);
+  else
+    traced_vhosts_.erase(vhost);
+  base::log_info("tracing of vhost '{}' is {}", vhost, is_on ? "on" : "off");
+  if (running_node()) application_.clients()->trace(vhost, is_on);
 }
 
 std::int64_t NodeProcess::wall_clock_ms() const {

@@ -142,6 +142,7 @@ void NodeProcess::end_turn() {
 void NodeProcess::on_app_state(AppState state) {
   if (state == AppState::running) {
     offer_plugins();
+    for (const std::string& vhost : traced_vhosts_) application_.clients()->trace(vhost, true);
     publish_alarms();
     base::log_info("{} is ready", node_name());
   } else if (state == AppState::failed && application_.has_crashed()) {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "management/command_handler.h"
@@ -69,6 +70,8 @@ class NodeProcess final : private management::Operations {
   void apply_plugins(const std::vector<std::string>& enabled, Done done) override;
   void set_memory_watermark(const management::Threshold& threshold) override;
   void set_disk_free_limit(const management::Threshold& threshold) override;
+  void trace(const std::string& vhost, bool is_on) override;
+  bool is_traced(std::string_view vhost) const override { return traced_vhosts_.contains(vhost); }
   base::Time now() const override { return shard_.now(); }
   std::int64_t wall_clock_ms() const override;
   std::string secure_random(std::size_t size) override;
@@ -107,6 +110,7 @@ class NodeProcess final : private management::Operations {
   std::vector<std::string> enabled_plugins_;
   std::set<std::string, std::less<>> active_plugins_;
   broker::ExchangeTypes exchange_types_;
+  std::set<std::string, std::less<>> traced_vhosts_;
   std::list<std::unique_ptr<net::Timer>> delayed_calls_;
   net::Timer deadline_timer_;
   Alarms alarms_;

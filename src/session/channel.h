@@ -146,6 +146,8 @@ class Channel final : public broker::ChannelEvents {
   base::Result<> check_access(broker::ResourceKind kind, std::string_view name,
                               broker::Access access) const;
   std::string make_name(std::string (*maker)(std::string_view)) const;
+  bool is_traced() const { return talk_.environment.firehose.is_tracing(talk_.vhost); }
+  Firehose::Place place() const { return {talk_.vhost, talk_.name, talk_.login.user, number_}; }
 
   Verdict handle(const codec::amqp091::ChannelOpen& open);
   Verdict handle(const codec::amqp091::ChannelFlow& flow);

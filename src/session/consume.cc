@@ -170,6 +170,7 @@ void Channel::on_got(broker::RequestId request,
                     std::string(message.exchange()), std::string(message.routing_key()),
                     static_cast<std::uint32_t>(remaining)});
     send_content(BasicGetOk::ids, message);
+    if (is_traced()) talk_.environment.firehose.copy_delivery(place(), got);
   }
   drain_inbox();
 }
@@ -214,6 +215,8 @@ void Channel::deliver(NamedConsumer& to, const broker::Delivery& delivery) {
                   parts.exchange, parts.routing_key},
                  {parts.properties, parts.body, delivery.message.block()}, talk_.frame_max);
   note_delivered(consumer, parts.body.size());
+  if (is_traced() && !consumer.is_for_replies)
+    talk_.environment.firehose.copy_delivery(place(), delivery);
   if (consumer.is_settled_here)
     gateway().settle(id_, delivery.queue, delivery.lease, {&delivery.index, 1},
                      broker::Outcome::acknowledged);

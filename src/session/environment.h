@@ -13,6 +13,7 @@
 #include "broker/permission.h"
 #include "broker/router.h"
 #include "session/client_limits.h"
+#include "session/firehose.h"
 
 /// What a session asks of the node that it runs on.
 namespace warren::session::amqp091 {
@@ -71,6 +72,7 @@ struct Environment {
   /// Kept by the connections themselves: how many are open, and whose.
   std::uint32_t open_connections = 0;
   ClientLimits client_limits{gateway.catalog()};
+  Firehose firehose{gateway, router};
 };
 
 /// What TLS tells of a client; texts as in the listings' columns.

@@ -100,7 +100,7 @@ Verdict Channel::publish(const Publish& publish) {
     is_held_back = talk_.environment.router.is_held_back();
   }
   const bool is_watched = transaction_ || confirms_.is_selected() || publish.mandatory;
-  if (queues.empty() && !is_watched && histories.empty()) return {};
+  if (queues.empty() && !is_watched && histories.empty() && !is_traced()) return {};
 
   const bool is_rewritten = extra.has_bcc || asks_for_reply;
   broker::Message message = is_rewritten ? broker::Message() : publish.message;
@@ -116,6 +116,9 @@ Verdict Channel::publish(const Publish& publish) {
   }
   for (const QueueName& exchange : histories)
     talk_.environment.gateway.remember(exchange, message);
+  if (is_traced())
+    talk_.environment.firehose.copy_publish(
+        place(), message, is_answer(message) ? std::span<const catalog::QueueId>() : queues);
   OutgoingPublish outgoing{std::move(message), publish.mandatory, is_held_back};
   if (transaction_) return hold(std::move(outgoing), queues);
   if (confirms_.is_selected()) confirms_.add();

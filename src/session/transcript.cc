@@ -206,6 +206,8 @@ bool Stage::follow_node(const std::string& word, std::string_view rest) {
     connection().unblock();
   } else if (word == "hold" || word == "release") {
     gateway_.hold(word == "hold");
+  } else if (word == "trace" || word == "untrace") {
+    environment_.firehose.trace("/", word == "trace");
   } else if (word == "congest" || word == "uncongest") {
     gateway_.congest(word == "congest");
   } else if (word == "reject" || word == "accept") {

@@ -34,6 +34,9 @@ TEST_CASE("transactions") {
 TEST_CASE("direct reply-to") {
   play("reply_to.txt");
 }
+TEST_CASE("copies of what comes and goes") {
+  play("firehose.txt");
+}
 TEST_CASE("permissions") {
   play("permissions.txt");
 }

@@ -25,8 +25,8 @@ Broker::Broker(const Load& load) : load_(load) {
   router_ = std::make_unique<broker::Router>(node_->catalog());
   authorizer_ = std::make_unique<broker::Authorizer>(node_->catalog());
   auto no_chance = [](std::size_t size) { return std::string(size, 'r'); };
-  environment_ = std::make_unique<session::amqp091::Environment>(
-      session::amqp091::Environment{*node_, *router_, *authorizer_, no_chance});
+  environment_.reset(
+      new session::amqp091::Environment{*node_, *router_, *authorizer_, no_chance});
   settle();
   producer_ = std::make_unique<Client>(*environment_, node_->make_connection_id(), now_);
   consumer_ = std::make_unique<Client>(*environment_, node_->make_connection_id(), now_);

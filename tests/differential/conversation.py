@@ -58,6 +58,9 @@ class Names:
                     r"(?:\"[^\"]*\"|[^,}]*)"), r"\1:S:<any>"),
         (re.compile(r"[a-z0-9-]+@[A-Za-z0-9-]+(?=')"), "<node>"),
         (re.compile(r"<+[a-z0-9@.-]*\d+\.\d+\.\d+>+"), "<pid>"),
+        (re.compile(r"\bnode:S:[a-z0-9-]+@[A-Za-z0-9-]+"), "node:S:<node>"),
+        (re.compile(r'(\bconnection:S:"127\.0\.0\.1:)\d+( -> 127\.0\.0\.1:)\d+(?=")'),
+         r"\1<port>\2<port>"),
     ]
 
     def __init__(self):
