@@ -31,9 +31,13 @@ std::vector<CommandSpec> vhost_commands() {
   };
   return {
       {"add_vhost", group,
-       "add_vhost <vhost> [--description <description> --tags \"<tag1>,<tag2>,<...>\"]",
+       "add_vhost <vhost> [--description <description> --tags \"<tag1>,<tag2>,<...>\" "
+       "--default-queue-type classic]",
        "Creates a virtual host", 1, 1,
-       {{"description", OptionKind::text}, {"tags", OptionKind::text}}, true, add},
+       {{"description", OptionKind::text},
+        {"tags", OptionKind::text},
+        {"default-queue-type", OptionKind::text}},
+       true, add},
       {"delete_vhost", group, "delete_vhost <vhost>",
        "Deletes a virtual host with all that it holds", 1, 1, {}, true, remove},
       {"set_vhost_tags", group, "set_vhost_tags <vhost> <tag> [...]",

@@ -182,6 +182,15 @@ TEST_CASE_FIXTURE(Fixture, "tracing is on for one vhost until it is turned off")
   CHECK(!operations.is_traced("v1"));
 }
 
+TEST_CASE_FIXTURE(Fixture, "queues of a vhost can be classic ones by default, and no others") {
+  check_ok(run("add_vhost", {"v1"}, "/", {{"default-queue-type", "classic"}}));
+  check_failure(run("add_vhost", {"v2"}, "/", {{"default-queue-type", "quorum"}}), 69, "failed",
+                "only classic queues are offered here");
+  check_failure(run("add_vhost", {"v2"}, "/", {{"default-queue-type", "fast"}}), 69, "failed",
+                "invalid_queue_type");
+  CHECK(rows("list_vhosts") == "[[\"/\"],[\"v1\"]]");
+}
+
 TEST_CASE_FIXTURE(Fixture, "policies are listed by priority") {
   check_ok(run("set_policy", {"ttl", "^ttl", R"({"message-ttl":60000,"max-length":10})"}, "/",
                {{"priority", 5}, {"apply_to", "queues"}}));

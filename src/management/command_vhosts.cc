@@ -45,8 +45,18 @@ std::vector<std::string> split_tags(std::string_view text) {
   return tags;
 }
 
+/// Empty, or why queues of that type can't be what a vhost's clients get unasked.
+std::string_view default_type_fault(std::string_view type) {
+  if (type.empty() || type == "classic") return {};
+  if (type == "quorum" || type == "stream") return "only classic queues are offered here";
+  return "invalid_queue_type";
+}
+
 void add_vhost(const CommandCall& call) {
   const std::string& name = call.arguments[0];
+  const std::string_view fault =
+      default_type_fault(member_text(call.options, "default-queue-type"));
+  if (!fault.empty()) return call.reply(error_reply(69, "failed", fault));
   // One that exists is left as it is, and is no failure.
   if (call.catalog().find_vhost(name)) return call.reply(ok_reply());
   call.propose(catalog::PutVhost{{name, member_text(call.options, "description"),
