@@ -15,8 +15,8 @@ namespace warren::session::amqp091 {
 struct ConnectionFacts {
   PeerInfo peer;
   std::string user_provided_name;  ///< the client property connection_name
-  std::string auth_mechanism;   ///< empty until the client has chosen
-  std::uint16_t timeout_s = 0;  ///< the heartbeat that was agreed
+  std::string auth_mechanism;     ///< empty until the client has chosen
+  std::uint16_t timeout_s = 0;    ///< the heartbeat that was agreed
   std::uint16_t channel_max = 0;  ///< 0 until it is agreed
   base::FieldTable client_properties;
   std::uint64_t recv_oct = 0;

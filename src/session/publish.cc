@@ -129,7 +129,7 @@ Verdict Channel::publish(const Publish& publish) {
 /// Until the commit.
 Verdict Channel::hold(OutgoingPublish publish, std::span<const catalog::QueueId> queues) {
   transaction_->bytes += sizeof(Transaction::RoutedPublish) + publish.message.encoded().size() +
-                          queues.size() * held_queue_bytes;
+                         queues.size() * held_queue_bytes;
   if (transaction_->bytes > talk_.environment.limits.transaction_bytes)
     return refuse(ReplyCode::precondition_failed, "transaction is too large");
   Transaction::RoutedPublish& held = transaction_->publishes.emplace_back();
