@@ -78,7 +78,8 @@ void Attachment::close() {
   is_closing_ = true;
   consumers_.clear();
   asked_.clear();
-  if (is_attached_ && unconfirmed_.empty()) send(Detach{});
+  // Others must not wait for what this one holds until its publishes are safe.
+  if (is_attached_) send(Detach{!unconfirmed_.empty()});
 }
 
 bool Attachment::is_idle() const { return unconfirmed_.empty() && asked_.empty(); }

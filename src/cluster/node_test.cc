@@ -26,6 +26,7 @@ struct SingleNode final : TestNode {
   void on_got(broker::RequestId, base::Result<std::optional<broker::Delivery>> delivery,
               std::uint64_t) override {
     if (!delivery) errors.push_back(delivery.error().text);
+    if (delivery && *delivery) got.emplace_back((*delivery)->message.body());
     ++answers;
   }
   void on_reply(broker::RequestId, base::Result<broker::Reply> reply) override {
@@ -37,6 +38,7 @@ struct SingleNode final : TestNode {
   int rejections = 0;
   bool closes_when_confirmed = false;
   std::vector<std::string> errors;
+  std::vector<std::string> got;
 };
 
 }  // namespace
@@ -139,6 +141,34 @@ TEST_CASE("a channel that closes on hearing of its confirms hears nothing more")
   single.node->publish(single.channel, {2}, message, {{queue}});
   single.turn();
   CHECK(single.rejections == 0);
+}
+
+TEST_CASE("what a channel held goes back when it ends, not when its publishes are safe") {
+  SingleNode single;
+  catalog::QueueId queue = single.declare("q");
+  auto publish = [&](std::uint64_t seq, const char* body) {
+    auto message = broker::Message::make({"", "q", "", body, true, 0});
+    single.node->publish(single.channel, {seq}, message, {{queue}});
+  };
+  auto get = [&] {
+    single.node->get(single.channel, single.next_request(), queue, false);
+    single.turn();
+  };
+  publish(1, "first");
+  single.turn();
+  get();
+  REQUIRE(single.got == std::vector<std::string>{"first"});
+  single.disk_stands = true;
+  publish(2, "second");
+  single.turn();
+  single.node->close_channel(single.channel);
+  single.channel = single.node->open_channel(single);
+  get();
+  CHECK(single.got == std::vector<std::string>{"first", "first"});
+  single.disk_stands = false;
+  single.disk.run_all();
+  single.turn();
+  CHECK(single.errors == std::vector<std::string>());
 }
 
 namespace {

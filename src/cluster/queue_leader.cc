@@ -97,10 +97,14 @@ bool QueueLeader::attach(const NodeName& from, const ToQueue& to) {
   return true;
 }
 
-void QueueLeader::drop(ChannelId channel) {
+void QueueLeader::give_back(ChannelId channel) {
   settle_for_good(replica_.queue().drop_channel(channel));
-  attachments_.erase(channel);
   erase_if(gets_, [&](const PendingGet& get) { return get.channel == channel; });
+}
+
+void QueueLeader::drop(ChannelId channel) {
+  give_back(channel);
+  attachments_.erase(channel);
 }
 
 void QueueLeader::detach(ChannelId channel) {
@@ -221,7 +225,11 @@ void QueueLeader::handle(const ToQueue& to, const DeleteFrom& remove) {
                    });
 }
 
-void QueueLeader::handle(const ToQueue& to, const Detach&) { detach(to.channel); }
+void QueueLeader::handle(const ToQueue& to, const Detach& detached) {
+  if (!detached.awaits_confirms) return detach(to.channel);
+  give_back(to.channel);
+  delete_if_unused();
+}
 
 /// Whether the queue is about to go. If that fails, it is tried again, and whoever waits for it
 /// finds out in time.

@@ -106,6 +106,7 @@ class QueueLeader {
   void handle(const ToQueue& to, const Detach& detach);
 
   bool attach(const NodeName& from, const ToQueue& to);
+  void give_back(ChannelId channel);
   void drop(ChannelId channel);
   void detach(ChannelId channel);
   void order(decltype(QueueEntry::what) what);

@@ -96,10 +96,12 @@ struct DeleteFrom {
   template <typename A>
   void fields(A& a) { a(request, if_unused, if_empty); }
 };
-/// The channel has ended, or starts over: what it holds goes back to the queue.
+/// The channel has ended: what it holds goes back to the queue. It may still wait to hear that its
+/// publishes are safe, and says so once more when it has heard.
 struct Detach {
+  bool awaits_confirms = false;
   template <typename A>
-  void fields(A&) {}
+  void fields(A& a) { a(awaits_confirms); }
 };
 using QueueRequest =
     std::variant<PublishTo, SubscribeTo, UnsubscribeFrom, GrantTo, LimitTo, GetFrom, SettleTo,
