@@ -174,6 +174,8 @@ void Connection::open_channel(const Frame& frame) {
       ids == BasicAck::ids || ids == BasicNack::ids || ids == BasicReject::ids;
   if (is_settlement && std::ranges::find(left_channels_, frame.channel) != left_channels_.end())
     return;
+  if (const auto method = decode_method(frame.payload); !method)
+    return fail(undecodable(method.error(), frame.payload));
   if (ids != ChannelOpen::ids)
     return fail({ReplyCode::channel_error, "expected 'channel.open'", ids, false});
   // Some may have closed by themselves since.
