@@ -12,6 +12,8 @@ namespace {
 /// Rounds in which the parts of a node may give each other work within one turn. What is left
 /// then goes on in the next turn.
 constexpr int max_rounds = 100;
+/// The memory of so many messages of this node to itself is kept from turn to turn.
+constexpr std::size_t most_kept_messages = 4'096;
 constexpr base::Duration silence_before_mark = std::chrono::seconds(1);
 
 }  // namespace
@@ -94,6 +96,7 @@ void Node::Impl::work_turn() {
     reading_.swap(inbox_);
     for (auto& [from, message] : reading_) on_message(from, std::move(message));
     reading_.clear();
+    if (reading_.capacity() > most_kept_messages) reading_ = {};
     while (metadata_->work(wants_sync)) is_busy = true;
     metadata_->compact_if_long();
     advance_phase();
