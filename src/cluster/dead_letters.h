@@ -14,10 +14,10 @@
 namespace warren::cluster {
 
 /// Takes what dies in a queue to where the queue's dead go, and what is due in a queue of delayed
-/// messages to where it was to go. It belongs to the queue's leader, and
-/// publishes as a channel of this node does, so that a target may be led anywhere and may fail
-/// over. A message leaves the queue when every target has confirmed it, or at once when it has
-/// none. What a target refuses it is offered again after a while.
+/// messages to where it was to go. It belongs to the queue's leader, and publishes as a channel of
+/// this node does, so that a target may be led anywhere and may fail over. A message leaves the
+/// queue when every target has confirmed it, or at once when it has none. What a target refuses it
+/// is offered again after a while.
 ///
 /// A bounded number of messages is under way; the others wait in the queue, on disk if need be. So
 /// that no target holds up what goes to others, a message that was delayed is put off for those of

@@ -30,7 +30,6 @@ class Delays {
   bool is_full() const;
   /// These were ended, and can't go where they should: they end once more after a while.
   void put_off(const std::vector<MessageIndex>& messages, broker::WallMs now);
-  std::size_t noted() const { return waiting_.size(); }
 
  private:
   struct Waiting {

@@ -26,7 +26,7 @@ Membership::Membership(Options options, NodeName self, catalog::Incarnation inca
                        Metadata& metadata)
     : options_(options), self_(std::move(self)), incarnation_(incarnation), metadata_(metadata) {}
 
-void Membership::on_linked(const NodeName& peer, const Hello& hello, base::Time) {
+void Membership::on_linked(const NodeName& peer, const Hello& hello) {
   settled_.reset();
   peers_[peer] = Peer{PeerState::linked, hello.incarnation, false, {}};
 }

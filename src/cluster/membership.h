@@ -33,7 +33,7 @@ class Membership {
 
   Membership(Options options, NodeName self, catalog::Incarnation incarnation, Metadata& metadata);
 
-  void on_linked(const NodeName& peer, const Hello& hello, base::Time now);
+  void on_linked(const NodeName& peer, const Hello& hello);
   void on_link_down(const NodeName& peer, base::Time now);
   void on_dead(const NodeName& peer);
   void on_leaving(const NodeName& peer);

@@ -165,7 +165,7 @@ void Node::Impl::on_hello(const NodeName& peer, const Hello& hello) {
   link->second.incarnation = hello.incarnation;
   base::log_info("node {}: the link to {} is up", options_.name, peer);
   for (const auto& [key, text] : bulletins_) send(peer, Bulletin{key, text});
-  membership_->on_linked(peer, hello, now());
+  membership_->on_linked(peer, hello);
   metadata_->on_link_up(peer);
   host_->tick(now());
   channels_->refresh_all();

@@ -41,7 +41,6 @@ class TestCluster {
   void collect(const MemberId& member);
   /// Makes the first `count` waiting outputs durable.
   void persist(const MemberId& member, std::size_t count = SIZE_MAX);
-  std::size_t count_unpersisted(const MemberId& member) { return nodes_[member].waiting.size(); }
 
   void tick(const MemberId& member, base::Duration passed);
   base::Time now(const MemberId& member) { return nodes_[member].now; }
