@@ -86,10 +86,6 @@ const PolicyDefinition* Catalog::find_policy_definition(const ResourceName& name
   return definition_in(policies_.compiled, name);
 }
 
-const Policy* Catalog::find_operator_policy(const ResourceName& name) const {
-  return find_in(operator_policies_.records, name);
-}
-
 const PolicyDefinition* Catalog::find_operator_definition(const ResourceName& name) const {
   return definition_in(operator_policies_.compiled, name);
 }

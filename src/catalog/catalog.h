@@ -75,7 +75,6 @@ class Catalog {
   /// What the policy of that name says, ready to use.
   const PolicyDefinition* find_policy_definition(const ResourceName& name) const;
   /// The same of operators' policies.
-  const Policy* find_operator_policy(const ResourceName& name) const;
   const PolicyDefinition* find_operator_definition(const ResourceName& name) const;
   /// What the policies that apply to the queue say, or null.
   const PolicyDefinition* policy_of(const Queue& queue) const;
