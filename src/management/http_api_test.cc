@@ -456,7 +456,7 @@ TEST_CASE_FIXTURE(Fixture, "exchanges and bindings") {
   HttpResponse bound =
       ask("POST", "/api/bindings/%2F/e/http.x/q/http.q", R"({"routing_key":"a.*.b"})");
   CHECK(bound.status == 201);
-  CHECK(bound.headers[0] == std::pair<std::string, std::string>("location", "http.q/a.%2A.b"));
+  CHECK(bound.headers[0] == std::pair<std::string, std::string>("location", "http.q/a.%252A.b"));
   CHECK(body("GET", "/api/bindings/%2F/e/http.x/q/http.q").find("\"properties_key\":\"a.%2A.b\"") !=
         std::string::npos);
   CHECK(status("DELETE", "/api/bindings/%2F/e/http.x/q/http.q/a.%2A.b") == 204);
@@ -490,4 +490,24 @@ TEST_CASE_FIXTURE(Fixture, "health checks name the alarms") {
   CHECK(body("GET", "/api/health/checks/local-alarms") ==
         R"({"status":"failed","reason":"There are alarms in effect on the node",)"
         R"("alarms":[{"node":"rabbit1@vm","resource":"memory"}]})");
+}
+
+TEST_CASE_FIXTURE(Fixture, "a binding's location leads to it, whatever its key is made of") {
+  CHECK(status("PUT", queue, "{}") == 201);
+  const std::string bindings = "/api/bindings/%2F/e/amq.topic/q/";
+  auto location = [&](const std::string& body) {
+    return ask("POST", bindings + "http.q", body).headers[0].second;
+  };
+  CHECK(location(R"({"routing_key":"#"})") == "http.q/%2523");
+  CHECK(location(R"({"routing_key":"a b"})") == "http.q/a%2Bb");
+  CHECK(location(R"({"routing_key":"a+b"})") == "http.q/a%252Bb");
+  CHECK(location(R"({"routing_key":"a~b"})") == "http.q/a%257Eb");
+  const std::string digested = location(R"({"routing_key":"#","arguments":{"one":"two"}})");
+  CHECK(digested.starts_with("http.q/%2523~"));
+  CHECK(body("GET", bindings + "http.q/a%2Bb").find(R"("properties_key":"a+b")") !=
+        std::string::npos);
+  for (std::string named : {std::string("http.q/%23"), std::string("http.q/a%20b"),
+                            std::string("http.q/a%252Bb"), std::string("http.q/a%257Eb"), digested})
+    CHECK(status("DELETE", bindings + named) == 204);
+  CHECK(body("GET", bindings + "http.q") == "[]");
 }

@@ -1,4 +1,6 @@
 // /api/exchanges and /api/bindings.
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -126,16 +128,30 @@ void remove(const HttpCall& call) {
   call.propose(catalog::DeleteExchange{name, call.query_value("if-unused") == "true"}, 204);
 }
 
-std::string percent_encode(std::string_view text) {
+/// As forms are encoded: a space becomes a plus sign.
+std::string form_encode(std::string_view text) {
   std::string out;
   for (char c : text) {
     const bool is_plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-                          (c >= 'A' && c <= 'Z') || c == '-' || c == '.' || c == '_';
+                          (c >= 'A' && c <= 'Z') || c == '-' || c == '.' || c == '_' || c == '~';
     if (is_plain)
       out += c;
+    else if (c == ' ')
+      out += '+';
     else
       out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
   }
+  return out;
+}
+
+/// A tilde divides the parts of a properties key, so that it is encoded in them.
+std::string encode_routing_key(std::string_view routing_key) {
+  std::string out;
+  for (char c : form_encode(routing_key))
+    if (c == '~')
+      out += "%7E";
+    else
+      out += c;
   return out;
 }
 
@@ -143,12 +159,23 @@ std::string percent_encode(std::string_view text) {
 /// of the arguments where there are any.
 std::string properties_key(const Binding& binding) {
   if (binding.routing_key.empty() && binding.arguments.empty()) return "~";
-  std::string key = percent_encode(binding.routing_key);
+  std::string key = encode_routing_key(binding.routing_key);
   if (binding.arguments.empty()) return key;
   const std::string text = print_json(typed_table_json(binding.arguments));
   std::uint32_t digest = 2166136261u;
   for (char c : text) digest = (digest ^ static_cast<unsigned char>(c)) * 16777619u;
   return key + fmt::format("~{:08x}", digest);
+}
+
+/// Whether a segment of a path, decoded, is that properties key. Clients put the key there both as
+/// it is and encoded once more.
+bool means_key(std::string_view segment, const std::string& key) {
+  if (segment == key) return true;
+  const std::string_view digest = segment.substr(std::min(segment.find('~'), segment.size()));
+  std::string text(segment.substr(0, segment.size() - digest.size()));
+  std::ranges::replace(text, '+', ' ');
+  const auto routing_key = decode_percent(text);
+  return routing_key && encode_routing_key(*routing_key).append(digest) == key;
 }
 
 JsonObject binding_json(const Binding& binding) {
@@ -253,7 +280,8 @@ void bind(const HttpCall& call, DestinationKind kind) {
   const catalog::Exchange* source = call.catalog().find_exchange(binding.source);
   if (auto valid = broker::check_binding(*source, binding); !valid)
     return call.answer_failure(valid.error());
-  const std::string location = percent_encode(binding.destination) + "/" + properties_key(binding);
+  const std::string location =
+      form_encode(binding.destination) + "/" + form_encode(properties_key(binding));
   call.operations->propose(catalog::AddBinding{std::move(binding)},
                            [call, location](base::Result<catalog::Applied> done) {
     if (!done) return call.answer_failure(done.error());
@@ -266,14 +294,11 @@ void bind(const HttpCall& call, DestinationKind kind) {
 void bind_queue(const HttpCall& call) { bind(call, DestinationKind::queue); }
 void bind_exchange(const HttpCall& call) { bind(call, DestinationKind::exchange); }
 
-/// The binding that the path names by its properties key, or null. Clients put the key into the
-/// path both as it is and encoded once more.
+/// The binding that the path names by its properties key, or null.
 const Binding* find_binding(const HttpCall& call, DestinationKind kind) {
   for (const Binding& binding : call.catalog().bindings_from(name_in_path(call)))
-    if (joins(binding, call, kind)) {
-      const std::string key = properties_key(binding);
-      if (key == call.path[3] || decode_percent(key) == call.path[3]) return &binding;
-    }
+    if (joins(binding, call, kind) && means_key(call.path[3], properties_key(binding)))
+      return &binding;
   return nullptr;
 }
 
