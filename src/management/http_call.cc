@@ -17,6 +17,12 @@ HttpResponse json_response(int status, const Json& value) {
   return response;
 }
 
+void answer_shaped(const HttpCall& call, const Json& value) {
+  HttpResponse response = json_response(200, value);
+  response.headers.emplace_back("cache-control", "no-cache");
+  call.answer(std::move(response));
+}
+
 }  // namespace
 
 bool HttpCall::sees_vhost(std::string_view vhost) const {
@@ -38,17 +44,15 @@ std::string HttpCall::query_value(std::string_view name) const {
   return found == query.end() ? "" : found->second;
 }
 
-void HttpCall::answer_json(const Json& value) const {
-  HttpResponse response = json_response(200, value);
-  response.headers.emplace_back("cache-control", "no-cache");
-  answer(std::move(response));
+void HttpCall::answer_json(Json value) const {
+  answer_shaped(*this, shape_object(std::move(value), query));
 }
 
 void HttpCall::answer_list(JsonArray list) const {
   auto shaped = shape_list(std::move(list), query);
   if (!shaped)
     return answer_error(400, "page_out_of_range", text_json(shaped.error().text));
-  answer_json(*shaped);
+  answer_shaped(*this, *shaped);
 }
 
 void HttpCall::answer_status(int status) const {

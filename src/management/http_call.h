@@ -41,7 +41,8 @@ struct HttpCall {
   /// Answers 503 and gives false while the application does not run.
   bool is_served() const;
 
-  void answer_json(const Json& value) const;
+  /// An object is cut to the columns that the query asks for.
+  void answer_json(Json value) const;
   /// A list, sorted, cut and filtered as the query asks.
   void answer_list(JsonArray list) const;
   void answer_status(int status) const;

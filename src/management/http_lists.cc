@@ -55,7 +55,7 @@ void sort_list(JsonArray& list, std::string_view by, bool reverse) {
   if (reverse) std::reverse(list.begin(), list.end());
 }
 
-void keep_columns(JsonArray& list, std::string_view columns) {
+std::vector<std::string_view> column_names(std::string_view columns) {
   std::vector<std::string_view> names;
   while (!columns.empty()) {
     const std::size_t comma = columns.find(',');
@@ -63,13 +63,15 @@ void keep_columns(JsonArray& list, std::string_view columns) {
     columns.remove_prefix(comma == std::string_view::npos ? columns.size() : comma + 1);
   }
   std::ranges::sort(names);
-  for (Json& item : list) {
-    JsonObject kept;
-    for (std::string_view name : names)
-      if (const Json* value = find_path(item, name))
-        kept[boost::json::string_view(name.data(), name.size())] = *value;
-    item = std::move(kept);
-  }
+  return names;
+}
+
+Json keep_columns(const Json& item, const std::vector<std::string_view>& names) {
+  JsonObject kept;
+  for (std::string_view name : names)
+    if (const Json* value = find_path(item, name))
+      kept[boost::json::string_view(name.data(), name.size())] = *value;
+  return kept;
 }
 
 void keep_named(JsonArray& list, const std::string& filter, bool use_regex) {
@@ -126,10 +128,20 @@ base::Result<Json> shape_list(JsonArray list, const ListQuery& query) {
             {"page", number},             {"page_count", pages},       {"page_size", size},
             {"total_count", total}};
   }
-  if (query.contains("columns")) keep_columns(list, value("columns"));
+  if (query.contains("columns")) {
+    const std::string columns = value("columns");
+    const std::vector<std::string_view> names = column_names(columns);
+    for (Json& item : list) item = keep_columns(item, names);
+  }
   if (!is_paged) return Json(std::move(list));
   page["items"] = std::move(list);
   return Json(std::move(page));
+}
+
+Json shape_object(Json object, const ListQuery& query) {
+  const auto columns = query.find("columns");
+  if (columns == query.end() || !object.is_object()) return object;
+  return keep_columns(object, column_names(columns->second));
 }
 
 }  // namespace warren::management
