@@ -5,11 +5,14 @@ namespace warren::cluster {
 
 base::Result<RecoveredNode> recover_node(storage::Disk& disk, QueueHost* host) {
   RecoveredNode recovered;
+  std::optional<base::Error> unread;
   auto log = storage::recover(
       disk, [&](storage::LogPosition position, storage::StreamId stream, std::uint8_t kind,
                 base::ByteView payload) {
         if (stream == facts_stream) {
-          if (auto facts = read_facts_record(payload)) recovered.facts = std::move(*facts);
+          auto facts = read_facts_record(payload);
+          unread = facts ? std::nullopt : std::optional(facts.error());
+          if (facts) recovered.facts = std::move(*facts);
         } else if (stream == Metadata::stream) {
           Metadata::recover(recovered.raft, kind, payload);
         } else if (Replica::is_queue_stream(stream)) {
@@ -19,6 +22,10 @@ base::Result<RecoveredNode> recover_node(storage::Disk& disk, QueueHost* host) {
         }
       });
   if (!log) return std::unexpected(log.error());
+  // Without them the node would begin anew, over everything that it holds.
+  if (unread)
+    return base::fail(base::ErrorCode::corrupt,
+                      "the data directory is of another version of Warren: " + unread->text);
   for (const storage::Corruption& damage : log->corruption)
     base::log_error("the log is damaged: {}", damage.text);
   if (log->torn_tail)

@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
 
+#include "cluster/facts.h"
 #include "cluster/test_node.h"
+#include "storage/recovery.h"
 
 using namespace warren;
 using namespace warren::cluster;
@@ -115,4 +117,25 @@ TEST_CASE("messages that leave memory while the node starts keep their prioritie
   std::string order;
   while (auto delivery = at.get()) order += delivery->message.body().front();
   CHECK(order == "bbbbbbbbbbaaaaaaaaaa");
+}
+
+TEST_CASE("a node that can't read what was written of it does not begin anew") {
+  struct Events final : storage::DiskEvents {
+    void on_disk_done(storage::DiskToken token, base::Result<> result) override {
+      log->on_disk_done(token, std::move(result));
+    }
+    storage::Log* log = nullptr;
+  } events;
+  storage::MemoryDisk disk;
+  auto recovered = storage::recover(disk, [](auto&&...) {});
+  REQUIRE(recovered.has_value());
+  storage::Log log(disk, {}, *recovered);
+  events.log = &log;
+  disk.set_events(&events);
+  log.append(facts_stream, 1, "as another version has it");
+  log.flush(true);
+  disk.run_all();
+  auto facts = Node::read_facts(disk);
+  REQUIRE_FALSE(facts.has_value());
+  CHECK(facts.error().code == base::ErrorCode::corrupt);
 }
