@@ -22,7 +22,7 @@ bool is_known(std::uint8_t type, std::size_t payload_size) {
     case frame_method:
     case frame_header:
     case frame_body:
-      return true;
+      return payload_size >= least_payload[type];
     case frame_heartbeat:
       return payload_size == 0;
     default:

@@ -18,6 +18,9 @@ inline constexpr std::uint8_t frame_header = 2;
 inline constexpr std::uint8_t frame_body = 3;
 inline constexpr std::uint8_t frame_heartbeat = 8;
 inline constexpr std::uint8_t frame_end = 0xCE;
+/// By type, up to `frame_body`: shorter ones are none of that type. A method has its ids, a
+/// content header a class, a weight and a size.
+inline constexpr std::uint8_t least_payload[] = {0, 4, 12, 0};
 /// The octets of a frame that are not payload.
 inline constexpr std::uint32_t frame_overhead = 8;
 /// The largest frame allowed before tuning; a negotiated frame_max can't be lower.
@@ -55,7 +58,7 @@ struct FrameError {
   enum class Kind {
     bad_end,       ///< `end_octet` stood where 0xCE belongs
     too_large,     ///< `size` is over `limit`; found before the payload is read
-    unknown_type,  ///< neither of the four types, or a heartbeat with a payload
+    unknown_type,  ///< neither of the four types, a heartbeat with a payload, or too short
   };
   Kind kind = Kind::bad_end;
   std::uint8_t type = 0;
@@ -98,7 +101,8 @@ class FrameParser {
       const auto type = static_cast<std::uint8_t>(input_[0]);
       // Whatever is unusual is left to the thorough way.
       if (size <= frame_max_ && size <= input_.size() - frame_overhead && type >= frame_method &&
-          type <= frame_body && static_cast<std::uint8_t>(input_[7 + size]) == frame_end) {
+          type <= frame_body && size >= least_payload[type] &&
+          static_cast<std::uint8_t>(input_[7 + size]) == frame_end) {
         frame = {type, base::load_network<std::uint16_t>(input_.data() + 1),
                  ByteView(input_.data() + 7, size), size};
         input_.remove_prefix(size + frame_overhead);

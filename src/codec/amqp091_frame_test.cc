@@ -63,7 +63,7 @@ TEST_CASE("other protocol headers are refused") {
 }
 
 TEST_CASE("whole frames are handed out where they lie") {
-  Bytes bytes = frame_bytes(1, 7, "abc") + frame_bytes(8, 0, "");
+  Bytes bytes = frame_bytes(1, 7, "abcd") + frame_bytes(8, 0, "");
   FrameParser parser;
   parser.feed(bytes);
   Frame frame;
@@ -165,6 +165,9 @@ TEST_CASE("broken frames are described as RabbitMQ describes them") {
   CHECK(error_of(frame_bytes(8, 0, "abc")).kind == FrameError::Kind::unknown_type);
   CHECK(error_of(frame_bytes(8, 0, "abc")).text() ==
         "type 8, all octets = <<\"abc\">>: unknown_frame");
+  CHECK(error_of(frame_bytes(1, 1, "abc")).text() ==
+        "type 1, all octets = <<\"abc\">>: unknown_frame");
+  CHECK(error_of(frame_bytes(2, 1, "elevenbytes")).kind == FrameError::Kind::unknown_type);
   CHECK(error_of(from_hex("0300010000138800")).text() ==
         "type 3, all octets = <<>>: {frame_too_large,5000,4088}");
   CHECK(error_of(from_hex("030001000222e0"), 131072).text() ==
