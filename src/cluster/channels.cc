@@ -17,9 +17,9 @@ constexpr std::size_t max_copies = 65'536;
 constexpr std::size_t max_all_copies = 131'072;
 /// What is made of that in one turn, so that others come to theirs soon; a message more for each
 /// channel that was not held back yet.
-constexpr std::size_t max_copies_in_turn = 16'384;
-/// What a channel is expected to make, at least, when it is let go on: it asks after so many.
-constexpr std::size_t least_copies = 1'024;
+constexpr std::size_t max_copies_in_turn = 65'536;
+/// What a channel is expected to make, at least, when it is let go on.
+constexpr std::size_t least_copies = 4'096;
 
 }  // namespace
 

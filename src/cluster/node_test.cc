@@ -232,7 +232,7 @@ TEST_CASE("a turn makes only so many copies, and everybody comes to it") {
   SUBCASE("of what waits in the channels") {
     for (Wide::Publisher& each : publishers)
       each.goes_on = [&] {
-        wide.publish(each, 10, false);
+        wide.publish(each, 40, false);
         wide.node->is_congested(each.id);
       };
   }
@@ -243,7 +243,7 @@ TEST_CASE("a turn makes only so many copies, and everybody comes to it") {
     return sum;
   };
   for (Wide::Publisher& each : publishers) {
-    wide.publish(each, 10, false);
+    wide.publish(each, 40, false);
     wide.node->is_congested(each.id);
   }
   for (int turn = 0; turn < 10; ++turn) {
