@@ -7,8 +7,10 @@
 namespace warren::net {
 namespace {
 
-/// Several large bodies: what a turn and its system calls cost is shared by them.
-constexpr std::size_t read_buffer_bytes = 256 * 1024;
+/// Several large bodies: what a turn and its system calls cost is shared by them. Of small messages
+/// some 4,000: a queue keeps the room for those, and would ask for more, and give it back, in each
+/// turn.
+constexpr std::size_t read_buffer_bytes = 240 * 1024;
 /// Callbacks per turn; more than that wait for the next one, so that output gets its chance.
 constexpr int max_callbacks = 4096;
 
