@@ -120,7 +120,8 @@ class Gateway {
     static_cast<void>(exchange), static_cast<void>(message);
   }
   /// True while too much of the channel's is under way, or too many copies of all channels'
-  /// messages while it has some; it should stop reading its publisher until on_uncongested.
+  /// messages while it has some, or when too many were made in this turn; it should stop reading
+  /// its publisher until on_uncongested.
   virtual bool is_congested(ChannelId channel) = 0;
 
   virtual void subscribe(ChannelId channel, RequestId request, catalog::QueueId queue,

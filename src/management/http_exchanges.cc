@@ -1,6 +1,4 @@
 // /api/exchanges and /api/bindings.
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include <algorithm>

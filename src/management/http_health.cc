@@ -1,7 +1,7 @@
 // The health checks: /api/health/checks and /api/healthchecks.
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "management/cluster_facts.h"
 #include "management/http_call.h"
