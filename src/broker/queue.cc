@@ -469,8 +469,6 @@ void Queue::mark_redelivered(MessageIndex limit) {
   state_->redelivered_until = std::max(state_->redelivered_until, limit);
 }
 
-MessageIndex Queue::redelivered_until() const { return state_->redelivered_until; }
-
 bool Queue::is_empty() const {
   const QueueCounts now = counts();
   return now.ready + now.unacknowledged + now.dying == 0;

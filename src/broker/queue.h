@@ -186,7 +186,6 @@ class Queue {
   void remove(std::span<const MessageIndex> messages);
   /// From now on every message up to `limit` counts as delivered before.
   void mark_redelivered(MessageIndex limit);
-  MessageIndex redelivered_until() const;
   /// Visits the messages that are in the queue, ready or not, in index order, from the first with
   /// index >= `from`, until `visit` returns false. It must not change the queue. A message that is
   /// on disk only comes empty.

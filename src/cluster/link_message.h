@@ -121,13 +121,12 @@ struct SnapshotEnd {
   QueueId queue;
   Epoch epoch;
   MessageIndex last;  ///< the snapshot is the state after this entry
-  MessageIndex delivered;
   EpochHistory epochs;
   std::vector<ProducerMark> producers;
   std::vector<ProducerMark> refusals;
   std::vector<DatedAt> dates;
   template <typename A>
-  void fields(A& a) { a(queue, epoch, last, delivered, epochs, producers, refusals, dates); }
+  void fields(A& a) { a(queue, epoch, last, epochs, producers, refusals, dates); }
 };
 struct Append {
   QueueId queue;

@@ -29,7 +29,7 @@ std::vector<LinkMessage> samples() {
   all.emplace_back(FollowRequest{{1}, {2}, true, {3}, {4}, {{{1}, {1}}, {{2}, {4}}}});
   all.emplace_back(SnapshotChunk{{1}, {2}, {{{3}, some_message()}}});
   all.emplace_back(SnapshotEnd{
-      {1}, {2}, {3}, {2}, {{{1}, {1}}}, {{{8}, {9}}}, {{{8}, {7}}}, {{{5}, {1000, 60, true}}}});
+      {1}, {2}, {3}, {{{1}, {1}}}, {{{8}, {9}}}, {{{8}, {7}}}, {{{5}, {1000, 60, true}}}});
   QueueEntry refused{Epoch{2}, MessageIndex{11}, Refused{ChannelId{4}, PublishSeq{5}}};
   QueueEntry dated{Epoch{2}, MessageIndex{12}, Dated{1000, {}, false}};
   all.emplace_back(Append{{1}, {2}, {8}, {7}, {enqueued, settled, refused, dated}});

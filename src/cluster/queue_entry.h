@@ -33,13 +33,6 @@ struct Settled {
   void fields(A& a) { a(messages); }
 };
 
-/// Everything up to there was delivered at least once.
-struct Delivered {
-  MessageIndex up_to;
-  template <typename A>
-  void fields(A& a) { a(up_to); }
-};
-
 /// Is durable when everything before it is; a transaction waits for one.
 struct Barrier {
   template <typename A>
@@ -75,7 +68,7 @@ struct DatedAt {
 struct QueueEntry {
   Epoch epoch;
   MessageIndex index;
-  std::variant<Enqueued, Settled, Delivered, Barrier, Refused, Dated> what;
+  std::variant<Enqueued, Settled, Barrier, Refused, Dated> what;
 
   /// Whether the entry goes to the disk of a durable queue's replica at all.
   bool is_written() const {

@@ -40,8 +40,9 @@ QueueLeader::QueueLeader(QueueContext& context, Replica& replica, Epoch epoch,
                          std::optional<MessageIndex> delivered)
     : context_(context), replica_(replica), epoch_(epoch) {
   replica_.apply_all();
-  // What was delivered last before a crash may not be on record, and the flag must not be missing.
-  replica_.queue().mark_redelivered(delivered.value_or(replica_.last()));
+  // Where nobody knows what was delivered, the flag must not be missing.
+  delivered_ = delivered.value_or(replica_.last());
+  replica_.queue().mark_redelivered(delivered_);
   read_settings();
   hold_back_if_delaying();
   read_dead_letter_rule();
@@ -49,10 +50,6 @@ QueueLeader::QueueLeader(QueueContext& context, Replica& replica, Epoch epoch,
 
 const catalog::Queue* QueueLeader::record() const {
   return context_.catalog().find_queue(replica_.id());
-}
-
-MessageIndex QueueLeader::delivered() const {
-  return std::max(replica_.delivered(), replica_.queue().redelivered_until());
 }
 
 bool QueueLeader::is_in_sync(const NodeName& node) const {
@@ -403,7 +400,7 @@ void QueueLeader::answer_gets() {
     expire();
     GotFrom event{get.get.request, {}, replica_.queue().counts().ready};
     if (got) {
-      if (got->index > replica_.delivered()) order(Delivered{got->index});
+      delivered_ = std::max(delivered_, got->index);
       if (get.get.no_ack) settle_for_good({got->index});
       event.delivery = DeliveredMessage{0, got->index, got->redelivered, std::move(got->message)};
     }
@@ -431,11 +428,10 @@ void QueueLeader::deliver() {
   if (outgoing.empty()) return;
   if (outgoing.size() == deliver_at_once) context_.wake(replica_.id());
   std::vector<MessageIndex> gone;
-  MessageIndex highest = replica_.delivered();
   std::vector<std::pair<const ChannelId, Attachment>*> receivers;
   auto receiver = attachments_.end();
   for (broker::Queue::Outgoing& item : outgoing) {
-    highest = std::max(highest, item.index);
+    delivered_ = std::max(delivered_, item.index);
     if (item.no_ack) gone.push_back(item.index);
     if (receiver == attachments_.end() || receiver->first != item.channel)
       receiver = attachments_.find(item.channel);
@@ -456,7 +452,6 @@ void QueueLeader::deliver() {
     if (receiver->second.delivered_bytes >= max_batch_bytes) tell_deliveries(*receiver);
   }
   for (auto* each : receivers) tell_deliveries(*each);
-  if (highest > replica_.delivered()) order(Delivered{highest});
   settle_for_good(std::move(gone));
 }
 
@@ -508,7 +503,6 @@ void QueueLeader::ship_snapshot(const NodeName& node, Follower& follower) {
   end.queue = replica_.id();
   end.epoch = epoch_;
   end.last = follower.snapshot_last;
-  end.delivered = replica_.delivered();
   for (const EpochStart& start : replica_.epochs())
     if (start.start <= follower.snapshot_last) end.epochs.push_back(start);
   for (const DatedAt& date : dates_of(replica_.queue().times()))

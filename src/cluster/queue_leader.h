@@ -30,7 +30,7 @@ class QueueLeader {
 
   Epoch epoch() const { return epoch_; }
   /// Messages after that have not been delivered.
-  MessageIndex delivered() const;
+  MessageIndex delivered() const { return delivered_; }
 
   void on_request(const NodeName& from, ToQueue message);
   void on_follow(const NodeName& from, const FollowRequest& request);
@@ -161,6 +161,7 @@ class QueueLeader {
   QueueContext& context_;
   Replica& replica_;
   Epoch epoch_;
+  MessageIndex delivered_;
   broker::QueueSettings settings_;
   bool has_length_limit_ = false;  ///< and the oldest go
   bool has_refused_ = false;  ///< some attachment's `refused` is set

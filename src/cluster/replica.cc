@@ -40,7 +40,7 @@ std::size_t archived_bytes(const QueueEntry& entry) {
   if (std::holds_alternative<Refused>(entry.what)) return head + 8 + 8;
   if (const auto* dated = std::get_if<Dated>(&entry.what))
     return head + 8 + (dated->ttl_ms ? 9 : 1) + 1;
-  return head + (std::holds_alternative<Delivered>(entry.what) ? 8 : 0);
+  return head;
 }
 
 /// Entries that go to disk, from the first of `entries` after `after` up to `up_to`, as one record.
@@ -98,8 +98,6 @@ void Replica::append(QueueEntry entry) {
 void Replica::append_applied(QueueEntry entry) {
   if (const auto* settled = std::get_if<Settled>(&entry.what))
     settle(settled->messages);
-  else if (const auto* delivered = std::get_if<Delivered>(&entry.what))
-    delivered_ = std::max(delivered_, delivered->up_to);
   append(std::move(entry));
   applied_ = last_;
 }
@@ -111,8 +109,6 @@ void Replica::apply(const QueueEntry& entry) {
   } else if (const auto* settled = std::get_if<Settled>(&entry.what)) {
     if (!recovering_) queue_.remove(settled->messages);
     settle(settled->messages);
-  } else if (const auto* delivered = std::get_if<Delivered>(&entry.what)) {
-    delivered_ = std::max(delivered_, delivered->up_to);
   } else if (const auto* refused = std::get_if<Refused>(&entry.what)) {
     producers_.note_refused(refused->producer, refused->seq);
   } else if (const auto* dated = std::get_if<Dated>(&entry.what)) {
@@ -209,7 +205,7 @@ void Replica::start_snapshot() {
   queue_ = broker::Queue();
   queue_.set_max_priority(max_priority);
   entries_.clear();
-  discarded_ = applied_ = commit_ = last_ = delivered_ = written_ = MessageIndex{};
+  discarded_ = applied_ = commit_ = last_ = written_ = MessageIndex{};
   epochs_.clear();
   producers_.assign({}, {});
   unsynced_.clear();
@@ -236,7 +232,6 @@ void Replica::add_snapshot(std::vector<SnapshotMessage> messages) {
 
 void Replica::finish_snapshot(SnapshotEnd end) {
   discarded_ = last_ = applied_ = commit_ = written_ = std::max(last_, end.last);
-  delivered_ = end.delivered;
   epochs_ = std::move(end.epochs);
   producers_.assign(end.producers, end.refusals);
   queue_.set_times(marks_of(end.dates));
@@ -277,7 +272,6 @@ MessageIndex Replica::acked() {
 void Replica::write_header() {
   HeaderRecord record{is_usable_,
                       applied_,
-                      delivered_,
                       epochs_,
                       producers_.marks(),
                       producers_.refusals(),

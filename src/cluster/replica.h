@@ -39,7 +39,6 @@ class Replica {
   bool is_usable() const { return is_usable_; }
   MessageIndex last() const { return last_; }
   MessageIndex commit() const { return commit_; }
-  MessageIndex delivered() const { return delivered_; }
   const EpochHistory& epochs() const { return epochs_; }
   Producers& producers() { return producers_; }
   const Producers& producers() const { return producers_; }
@@ -156,7 +155,6 @@ class Replica {
   MessageIndex applied_;
   MessageIndex commit_;
   MessageIndex last_;
-  MessageIndex delivered_;
   EpochHistory epochs_;
   Producers producers_;
   bool is_usable_ = true;

@@ -51,7 +51,6 @@ struct ListedSegment {
 struct HeaderRecord {
   bool is_usable = true;
   MessageIndex applied;
-  MessageIndex delivered;
   EpochHistory epochs;
   std::vector<ProducerMark> producers;
   std::vector<ProducerMark> refusals;  ///< see Refused
@@ -59,7 +58,7 @@ struct HeaderRecord {
   std::vector<ListedSegment> segments;
   template <typename A>
   void fields(A& a) {
-    a(is_usable, applied, delivered, epochs, producers, refusals, dates, segments);
+    a(is_usable, applied, epochs, producers, refusals, dates, segments);
   }
 };
 

@@ -41,7 +41,7 @@ void Replica::recover(storage::LogPosition position, std::uint8_t kind, base::By
       epochs_.clear();
       producers_.assign({}, {});
       queue_.set_times({});
-      applied_ = commit_ = last_ = delivered_ = MessageIndex{};
+      applied_ = commit_ = last_ = MessageIndex{};
       is_usable_ = false;
       header_ = position;
       has_header_ = true;
@@ -86,7 +86,6 @@ void Replica::recover_header(base::ByteView payload) {
   while (!entries_.empty() && entries_.front().index <= applied_) entries_.pop_front();
   commit_ = std::max(commit_, record->applied);
   last_ = std::max(last_, record->applied);
-  delivered_ = record->delivered;
   recovering_->segments.clear();
   for (const ListedSegment& segment : record->segments)
     recovering_->segments.push_back(note_of(segment));

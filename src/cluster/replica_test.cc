@@ -124,7 +124,7 @@ TEST_CASE("a snapshot that was cut off leaves a copy that says so") {
   CHECK_FALSE(copy.replica->is_usable());
   copy.replica->start_snapshot();
   copy.replica->add_snapshot({{{5}, message("new")}});
-  copy.replica->finish_snapshot({queue, {3}, {7}, {5}, {{{3}, {1}}}, {}, {}, {}});
+  copy.replica->finish_snapshot({queue, {3}, {7}, {{{3}, {1}}}, {}, {}, {}});
   copy.sync();
   Copy again(files);
   CHECK(again.replica->is_usable());

@@ -52,7 +52,7 @@ cluster::QueueEntry some_entry(std::uint64_t index) {
   if (index % 4 == 3)
     entry.what = cluster::Settled{{cluster::MessageIndex{index - 2}}};
   else if (index % 4 == 0)
-    entry.what = cluster::Delivered{cluster::MessageIndex{index - 2}};
+    entry.what = cluster::Refused{{}, broker::PublishSeq{index - 2}};
   else
     entry.what = cluster::Enqueued{{}, broker::PublishSeq{index}, some_message()};
   return entry;
