@@ -43,6 +43,7 @@ class Disk {
   /// Writes all of `data` at `offset`; makes the file when it is missing. With `sync_after` the
   /// file is durable before the request ends: its bytes so far, its length, its name. Without, a
   /// crash may lose or cut this write and keep a later one; the bytes between read as zeros.
+  /// A log file may grow beyond what is written behind its beginning; zeros stand there.
   virtual void write(FileId file, std::uint64_t offset, base::Bytes data, bool sync_after,
                      DiskToken token) = 0;
   /// Makes durable what was written to the file before.

@@ -98,6 +98,7 @@ TEST_CASE("the log is idle when the disk has written everything") {
 
 TEST_CASE("a full file is followed by the next one, within one turn as well") {
   LogFixture node(small_files);
+  node.disk.files()->growth_step = 1;
   Payloads expected;
   for (int i = 0; i < 30; ++i) {
     expected.push_back(std::string(100, static_cast<char>('a' + i % 26)));

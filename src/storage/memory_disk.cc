@@ -18,11 +18,6 @@ void write_into(Bytes& bytes, const MemoryFiles::Write& write) {
   bytes.replace(write.offset, write.data.size(), write.data);
 }
 
-void settle(MemoryFiles::File& file) {
-  for (const MemoryFiles::Write& write : file.unsynced) write_into(file.durable, write);
-  file.unsynced.clear();
-}
-
 }  // namespace
 
 MemoryDisk::MemoryDisk() : MemoryDisk(std::make_shared<MemoryFiles>()) {}
@@ -60,7 +55,7 @@ Result<Bytes> MemoryDisk::load(FileId file, std::uint64_t offset, std::uint64_t 
     return offset < durable.size() ? durable.substr(offset, bytes) : Bytes();
   }
   Bytes content = found->second.durable;
-  for (const MemoryFiles::Write& write : found->second.unsynced) write_into(content, write);
+  for (const MemoryFiles::Write& write : found->second.unsynced) apply(file, write, content);
   return offset < content.size() ? content.substr(offset, bytes) : Bytes();
 }
 
@@ -147,10 +142,23 @@ void MemoryDisk::rename_now(FileId file, FileId to) {
   files_->files.insert(std::move(node));
 }
 
+/// A beginning makes a file no longer than itself: what is longer had one once.
+std::uint64_t MemoryDisk::length_after(FileId file, const MemoryFiles::Write& write) const {
+  std::uint64_t end = write.offset + write.data.size();
+  if (is_segment(file) || write.offset == 0) return end;
+  return (end + files_->growth_step - 1) / files_->growth_step * files_->growth_step;
+}
+
+void MemoryDisk::apply(FileId file, const MemoryFiles::Write& write, Bytes& bytes) const {
+  bytes.resize(std::max<std::size_t>(bytes.size(), length_after(file, write)), '\0');
+  write_into(bytes, write);
+}
+
 void MemoryDisk::make_durable(FileId file) {
   auto found = files_->files.find(file);
   if (found == files_->files.end()) return;
-  settle(found->second);
+  for (const MemoryFiles::Write& write : std::exchange(found->second.unsynced, {}))
+    apply(file, write, found->second.durable);
   // A new name is made durable by syncing the directory, and that settles removals too.
   bool is_new = !std::exchange(found->second.is_name_durable, true);
   if (!is_new && !files_->renamed.contains(file)) return;
@@ -187,6 +195,10 @@ void MemoryDisk::crash(Random& random) {
                 [&](auto& entry) { return !entry.second.is_name_durable && random.chance(50); });
   for (auto& [id, file] : files_->files) {
     for (MemoryFiles::Write& write : file.unsynced) {
+      // The length is another matter than the bytes: it may stay without them.
+      const std::uint64_t grown = length_after(id, write);
+      if (grown > write.offset + write.data.size() && random.chance(50))
+        file.durable.resize(std::max<std::size_t>(file.durable.size(), grown), '\0');
       std::uint64_t fate = random.below(3);
       if (fate == 0) continue;
       if (fate == 1) write.data.resize(random.below(write.data.size() + 1));
@@ -220,7 +232,7 @@ std::uint64_t MemoryDisk::size(FileId file) const {
   if (found == files_->files.end()) return 0;
   std::uint64_t bytes = found->second.durable.size();
   for (const auto& write : found->second.unsynced)
-    bytes = std::max(bytes, write.offset + write.data.size());
+    bytes = std::max(bytes, length_after(file, write));
   return bytes;
 }
 

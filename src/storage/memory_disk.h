@@ -28,6 +28,8 @@ class MemoryFiles {
   std::map<FileId, File> files;
   std::map<FileId, File> removed;  ///< a crash may bring them back
   std::map<FileId, FileId> renamed;  ///< the former name, while a crash may bring it back
+  /// Log files that have records are multiples of so many bytes long; at least 1.
+  std::uint64_t growth_step = 300;
   std::uint64_t segment_writes = 0;
   std::uint64_t segment_reads = 0;
 };
@@ -104,6 +106,8 @@ class MemoryDisk : public Disk {
   }
   base::Result<> carry_out(Request& request);
   void carry_out_some(base::Random& random);
+  std::uint64_t length_after(FileId file, const MemoryFiles::Write& write) const;
+  void apply(FileId file, const MemoryFiles::Write& write, base::Bytes& bytes) const;
   void make_durable(FileId file);
   void rename_now(FileId file, FileId to);
 

@@ -24,6 +24,7 @@ constexpr FileId file{1};
 
 TEST_CASE("requests are answered in order and not before they are run") {
   MemoryDisk disk;
+  disk.files()->growth_step = 1;
   Answers answers;
   disk.set_events(&answers);
   disk.write(file, 0, "abc", false, DiskToken{1});
@@ -60,6 +61,29 @@ TEST_CASE("a crash keeps what was synced and may lose, cut or keep what was not"
   CHECK(outcomes.contains("A"));
   CHECK(outcomes.contains("\0\0BB"s));
   CHECK(outcomes.contains("A\0BB"s));
+}
+
+TEST_CASE("a file of the log grows ahead of its records, and a crash may leave the growth alone") {
+  std::set<std::uint64_t> sizes;
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+    MemoryDisk disk;
+    disk.files()->growth_step = 100;
+    disk.write(file, 0, "header", true, DiskToken{1});
+    disk.write(FileId{segment_files + 1}, 6, "segment", true, DiskToken{2});
+    disk.run_all();
+    CHECK(disk.size(file) == 6);
+    CHECK(disk.size(FileId{segment_files + 1}) == 13);
+    disk.write(file, 6, "record", false, DiskToken{3});
+    disk.run_all();
+    CHECK(disk.size(file) == 100);
+    CHECK(disk.load(file, 0, 200)->size() == 100);
+    base::Random random(seed);
+    disk.crash(random);
+    sizes.insert(disk.size(file));
+    CHECK((disk.size(file) <= 12 || disk.size(file) == 100));
+  }
+  CHECK(sizes.contains(100));
+  CHECK(sizes.contains(6));
 }
 
 TEST_CASE("a crash may undo a creation and a removal, a sync of a new file settles both") {

@@ -25,16 +25,24 @@ struct Piece {
   ByteView payload = {};
 };
 
-/// Cuts a file behind its header into pieces without a gap.
+/// Cuts a file behind its header into pieces without a gap, up to where nothing was written.
 class FileReader {
  public:
-  FileReader(ByteView bytes, const FileHeader& header)
-      : bytes_(bytes), first_(header.first), seed_(header.seed()), offset_(file_header_bytes) {}
+  /// A stretch that doesn't verify is searched for the record behind it, but not one that begins at
+  /// or after `searched`: that lasts to the file's end.
+  FileReader(ByteView bytes, const FileHeader& header, std::optional<LogPosition> searched = {})
+      : bytes_(bytes),
+        first_(header.first),
+        seed_(header.seed()),
+        searched_(searched),
+        offset_(file_header_bytes) {}
 
   std::optional<Piece> next() {
     if (offset_ >= bytes_.size()) return std::nullopt;
-    Piece piece = read_piece();
-    offset_ += piece.bytes;
+    std::optional<Piece> piece = read_record();
+    if (!piece && is_unwritten()) return std::nullopt;
+    if (!piece) piece = read_damage();
+    offset_ += piece->bytes;
     return piece;
   }
 
@@ -43,27 +51,35 @@ class FileReader {
     return read_record_header(bytes_.substr(offset), {first_.value + offset}, seed_);
   }
 
-  Piece read_piece() const {
-    Piece piece{.offset = offset_};
-    std::uint64_t rest = bytes_.size() - offset_;
-    if (auto header = header_at(offset_)) {
-      piece.has_header = true;
-      piece.stream = header->stream;
-      piece.bytes = std::min(rest, std::uint64_t{record_header_bytes} + header->payload_bytes);
-      piece.payload = bytes_.substr(offset_, piece.bytes).substr(record_header_bytes);
-      if (piece.payload.size() == header->payload_bytes &&
-          base::crc32c(piece.payload, seed_) == header->payload_check)
-        piece.record = header;
-      return piece;
-    }
-    piece.bytes = 1;
-    while (piece.bytes < rest && !header_at(offset_ + piece.bytes)) ++piece.bytes;
+  std::optional<Piece> read_record() const {
+    auto header = header_at(offset_);
+    if (!header) return std::nullopt;
+    Piece piece{.offset = offset_, .has_header = true, .stream = header->stream};
+    piece.bytes = std::min(bytes_.size() - offset_,
+                           std::uint64_t{record_header_bytes} + header->payload_bytes);
+    piece.payload = bytes_.substr(offset_, piece.bytes).substr(record_header_bytes);
+    if (piece.payload.size() == header->payload_bytes &&
+        base::crc32c(piece.payload, seed_) == header->payload_check)
+      piece.record = header;
     return piece;
+  }
+
+  /// Files grow ahead of what is written to them.
+  bool is_unwritten() const { return bytes_.find_first_not_of('\0', offset_) == ByteView::npos; }
+
+  Piece read_damage() const {
+    std::uint64_t rest = bytes_.size() - offset_;
+    if (searched_ && first_.value + offset_ >= searched_->value)
+      return {.offset = offset_, .bytes = rest};
+    std::uint64_t bytes = 1;
+    while (bytes < rest && !header_at(offset_ + bytes)) ++bytes;
+    return {.offset = offset_, .bytes = bytes};
   }
 
   ByteView bytes_;
   LogPosition first_;
   std::uint32_t seed_;
+  std::optional<LogPosition> searched_;
   std::uint64_t offset_;
 };
 
@@ -257,7 +273,7 @@ Result<bool> Recovery::visit_file(const ScannedFile& file, std::optional<LogPosi
   if (limit && *limit < file.position_at(bytes.size()))
     bytes.resize(std::max(limit->value, file.header->first.value) - file.header->first.value);
   result_.files.push_back({.file = file.id, .first = file.header->first, .end = {}});
-  FileReader reader(bytes, *file.header);
+  FileReader reader(bytes, *file.header, result_.synced_mark);
   std::uint64_t end = std::min<std::uint64_t>(bytes.size(), file_header_bytes);
   while (auto piece = reader.next()) {
     if (!piece->record && file.position_at(piece->offset) >= result_.synced_mark) {
