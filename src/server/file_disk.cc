@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <map>
@@ -98,7 +100,8 @@ class FileDisk::Files {
 
   base::Result<> write(FileId file, std::uint64_t offset, base::ByteView data) {
     TRY_ASSIGN(OpenFile* target, open(file));
-    if (!storage::is_segment(file) && offset > 0) lengthen(*target, offset + data.size());
+    if (!storage::is_segment(file) && offset > 0 && data.size() <= most_written_ahead)
+      write_ahead(*target, offset + data.size());
     while (!data.empty()) {
       ssize_t size =
           ::pwrite(target->descriptor, data.data(), data.size(), static_cast<off_t>(offset));
@@ -203,15 +206,26 @@ class FileDisk::Files {
     int descriptor;
     std::uint64_t length;
   };
-  /// What a file of the log grows by at least.
-  static constexpr std::uint64_t growth_step = 1u << 20;
+  static constexpr std::uint64_t ahead_step = 256 * 1024;
+  /// Beside a larger write what its sync does more is little, and so would be what it saves.
+  static constexpr std::uint64_t most_written_ahead = ahead_step / 4;
 
-  /// A sync of bytes that made a file longer has its length to sync besides, which takes a fifth of
-  /// the time more. If it can't be made longer, it grows with each write.
-  static void lengthen(OpenFile& file, std::uint64_t wanted) {
-    if (wanted <= file.length) return;
-    std::uint64_t length = (wanted + growth_step - 1) / growth_step * growth_step;
-    if (::ftruncate(file.descriptor, static_cast<off_t>(length)) == 0) file.length = length;
+  /// A sync of bytes at a place where none were before has the place and the file's length to sync
+  /// besides, which takes as long again. So a new file of the log is filled with zeros ahead of its
+  /// records. Where that fails, the write that follows tells why.
+  static void write_ahead(OpenFile& file, std::uint64_t end) {
+    if (end <= file.length) return;
+    file.length = end;
+    static constexpr std::array<char, ahead_step / 16> zeros{};
+    std::array<iovec, ahead_step / zeros.size()> pieces;
+    int count = 0;
+    for (std::uint64_t rest = ahead_step - end % ahead_step; rest > 0; ++count) {
+      pieces[count] = {const_cast<char*>(zeros.data()), std::min<std::size_t>(rest, zeros.size())};
+      rest -= pieces[count].iov_len;
+    }
+    const ssize_t size =
+        ::pwritev(file.descriptor, pieces.data(), count, static_cast<off_t>(end));
+    if (size > 0) file.length += static_cast<std::uint64_t>(size);
   }
 
   /// Where a file system can't do it, its files grow as they are written.

@@ -45,6 +45,10 @@ ssize_t pwrite(int file, const void* from, std::size_t size, off_t offset) {
   ++disk_writes;
   return ::syscall(SYS_pwrite64, file, from, size, offset);
 }
+ssize_t pwritev(int file, const iovec* parts, int count, off_t offset) {
+  ++disk_writes;
+  return ::syscall(SYS_pwritev, file, parts, count, offset, 0);
+}
 int fdatasync(int file) {
   ++disk_syncs;
   return static_cast<int>(::syscall(SYS_fdatasync, file));
