@@ -260,9 +260,9 @@ broker::Message ReplicaPages::load(MessageIndex index) {
   const Segment* segment = segments_.find_from(key_of(index));
   std::size_t slot = segment->find(key_of(index));
   std::uint32_t begin = segment->offset(slot);
-  auto bytes = store_.load(segment->file(), begin, segment->offset(slot + 1) - begin);
-  if (!bytes) return {};
-  auto payload = storage::read_segment_record(*bytes, key_of(index), segment->seed());
+  base::Bytes bytes;
+  if (!store_.load(segment->file(), begin, segment->offset(slot + 1) - begin, bytes)) return {};
+  auto payload = storage::read_segment_record(bytes, key_of(index), segment->seed());
   if (!payload) return {};
   auto message = broker::Message::decode(*payload);
   return message ? *message : broker::Message();

@@ -166,31 +166,39 @@ class FileDisk::Files {
     // Nothing is added to it any more: the room behind its end is given back.
     if (::ftruncate(source->descriptor, static_cast<off_t>(source->length)) != 0)
       return system_error("shorten", path_of(file));
-    return read_some(file, source->descriptor, 0, source->length);
+    base::Bytes bytes;
+    TRY(read_some(file, source->descriptor, 0, source->length, bytes));
+    return bytes;
   }
 
-  base::Result<base::Bytes> read_at(FileId file, std::uint64_t offset, std::uint64_t bytes) {
+  base::Result<> read_at(FileId file, std::uint64_t offset, std::uint64_t bytes,
+                         base::Bytes& into) {
     int descriptor = ::open(path_of(file).c_str(), O_RDONLY | O_CLOEXEC);
     if (descriptor < 0) return system_error("open", path_of(file));
-    auto result = read_some(file, descriptor, offset, bytes);
+    auto result = read_some(file, descriptor, offset, bytes, into);
     ::close(descriptor);
     return result;
   }
 
-  base::Result<base::Bytes> read_some(FileId file, int descriptor, std::uint64_t offset,
-                                      std::uint64_t most) {
-    base::Bytes bytes(most, '\0');
-    std::size_t done = 0;
-    while (done < bytes.size()) {
-      ssize_t size = ::pread(descriptor, bytes.data() + done, bytes.size() - done,
-                             static_cast<off_t>(offset + done));
-      if (size < 0 && errno == EINTR) continue;
-      if (size < 0) return system_error("read", path_of(file));
-      if (size == 0) break;
-      done += static_cast<std::size_t>(size);
-    }
-    bytes.resize(done);
-    return bytes;
+  base::Result<> read_some(FileId file, int descriptor, std::uint64_t offset, std::uint64_t most,
+                           base::Bytes& into) {
+    int error = 0;
+    // Pages that are not filled with zeros first are touched once.
+    into.resize_and_overwrite(most, [&](char* bytes, std::size_t) {
+      std::size_t done = 0;
+      while (done < most) {
+        ssize_t size =
+            ::pread(descriptor, bytes + done, most - done, static_cast<off_t>(offset + done));
+        if (size < 0 && errno == EINTR) continue;
+        if (size < 0) error = errno;
+        if (size <= 0) break;
+        done += static_cast<std::size_t>(size);
+      }
+      return done;
+    });
+    errno = error;
+    if (error != 0) return system_error("read", path_of(file));
+    return {};
   }
 
   base::Result<> sync_names() {
@@ -361,8 +369,9 @@ void FileDisk::read_at(FileId file, std::uint64_t offset, std::uint64_t bytes, D
   lane.worker->submit(
       [files = lane.files, target = target_, mailbox = mailbox_, file, offset, bytes, token] {
         // A letter is copied by its mailbox, and the bytes should not be.
-        auto result = std::make_shared<base::Result<base::Bytes>>(
-            files->read_at(file, offset, bytes));
+        auto result = std::make_shared<base::Result<base::Bytes>>(base::Bytes());
+        if (auto read = files->read_at(file, offset, bytes, **result); !read)
+          *result = std::unexpected(read.error());
         mailbox->post([target, token, result] {
           if (target->events) target->events->on_disk_read(token, std::move(*result));
         });
@@ -375,8 +384,9 @@ std::uint64_t FileDisk::size(FileId file) const {
   return error ? 0 : bytes;
 }
 
-base::Result<base::Bytes> FileDisk::load(FileId file, std::uint64_t offset, std::uint64_t bytes) {
-  return log_.files->read_at(file, offset, bytes);
+base::Result<> FileDisk::load(FileId file, std::uint64_t offset, std::uint64_t bytes,
+                              base::Bytes& into) {
+  return log_.files->read_at(file, offset, bytes, into);
 }
 
 void FileDisk::write(FileId file, std::uint64_t offset, base::Bytes data, bool sync_after,

@@ -36,8 +36,8 @@ class FileDisk final : public storage::Disk {
   base::Result<std::vector<storage::FileId>> list() override;
   base::Result<base::Bytes> read(storage::FileId file) override;
   std::uint64_t size(storage::FileId file) const override;
-  base::Result<base::Bytes> load(storage::FileId file, std::uint64_t offset,
-                                 std::uint64_t bytes) override;
+  base::Result<> load(storage::FileId file, std::uint64_t offset, std::uint64_t bytes,
+                      base::Bytes& into) override;
 
   /// Makes the reserve, unless it is there, when the requests before it have ended.
   void keep_reserve();

@@ -65,9 +65,10 @@ class Disk {
   virtual base::Result<base::Bytes> read(FileId file) = 0;
   /// Zero when it is missing.
   virtual std::uint64_t size(FileId file) const = 0;
-  /// A part of a file, as read_at; the call waits. May also be used later, for checks.
-  virtual base::Result<base::Bytes> load(FileId file, std::uint64_t offset,
-                                         std::uint64_t bytes) = 0;
+  /// A part of a file in place of what `into` holds, as read_at; the call waits. May also be used
+  /// later, for checks.
+  virtual base::Result<> load(FileId file, std::uint64_t offset, std::uint64_t bytes,
+                              base::Bytes& into) = 0;
 };
 
 }  // namespace warren::storage

@@ -46,17 +46,19 @@ void MemoryDisk::read_at(FileId file, std::uint64_t offset, std::uint64_t bytes,
   queue_of(file).push_back({Kind::read, file, offset, {}, false, token, bytes});
 }
 
-Result<Bytes> MemoryDisk::load(FileId file, std::uint64_t offset, std::uint64_t bytes) {
+Result<> MemoryDisk::load(FileId file, std::uint64_t offset, std::uint64_t bytes, Bytes& into) {
   auto found = files_->files.find(file);
   if (found == files_->files.end())
     return base::fail(base::ErrorCode::not_found, "no such file in memory");
   if (found->second.unsynced.empty()) {
     const Bytes& durable = found->second.durable;
-    return offset < durable.size() ? durable.substr(offset, bytes) : Bytes();
+    into = offset < durable.size() ? durable.substr(offset, bytes) : Bytes();
+    return {};
   }
   Bytes content = found->second.durable;
   for (const MemoryFiles::Write& write : found->second.unsynced) apply(file, write, content);
-  return offset < content.size() ? content.substr(offset, bytes) : Bytes();
+  into = offset < content.size() ? content.substr(offset, bytes) : Bytes();
+  return {};
 }
 
 Result<std::vector<FileId>> MemoryDisk::list() {
@@ -82,10 +84,14 @@ bool MemoryDisk::run_one() {
   queue.pop_front();
   Result<> result = carry_out(request);
   if (events_ == nullptr) return true;
-  if (request.kind != Kind::read)
+  if (request.kind != Kind::read) {
     events_->on_disk_done(request.token, std::move(result));
-  else if (result)
-    events_->on_disk_read(request.token, load(request.file, request.offset, request.read_bytes));
+    return true;
+  }
+  Bytes bytes;
+  if (result) result = load(request.file, request.offset, request.read_bytes, bytes);
+  if (result)
+    events_->on_disk_read(request.token, std::move(bytes));
   else
     events_->on_disk_read(request.token, std::unexpected(result.error()));
   return true;

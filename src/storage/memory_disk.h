@@ -60,7 +60,8 @@ class MemoryDisk : public Disk {
                DiskToken token) override;
   base::Result<std::vector<FileId>> list() override;
   base::Result<base::Bytes> read(FileId file) override;
-  base::Result<base::Bytes> load(FileId file, std::uint64_t offset, std::uint64_t bytes) override;
+  base::Result<> load(FileId file, std::uint64_t offset, std::uint64_t bytes,
+                      base::Bytes& into) override;
 
   /// Carries out the oldest request of one kind, of the log's mostly, and tells the events. False
   /// when there is none.

@@ -110,7 +110,7 @@ class Recovery {
  private:
   Result<> scan();
   Result<> scan_marks();
-  Result<Bytes> read_whole(const ScannedFile& file);
+  Result<> read_whole(const ScannedFile& file);
   void learn(LogKnowledge known);
   void choose_next();
   void drop_dead_files();
@@ -127,6 +127,7 @@ class Recovery {
   const RecordVisitor& visitor_;
   std::vector<ScannedFile> files_;
   std::map<FileId, Bytes> read_;
+  Bytes bytes_;  ///< of the file that is being read; one block of memory serves them all
   Recovered result_;
   bool has_lost_file_ = false;  ///< what the next file misses before it was reported
 };
@@ -136,7 +137,8 @@ Result<> Recovery::scan() {
   std::ranges::sort(ids);
   for (FileId id : ids) {
     if (is_segment(id)) break;
-    TRY_ASSIGN(Bytes head, disk_.load(id, 0, file_header_bytes));
+    Bytes head;
+    TRY(disk_.load(id, 0, file_header_bytes, head));
     ScannedFile file{.id = id, .bytes = disk_.size(id), .header = read_file_header(head, id)};
     if (file.header && file.header->version > log_version)
       return base::fail(base::ErrorCode::corrupt,
@@ -155,8 +157,8 @@ Result<> Recovery::scan_marks() {
   bool has_mark = false;
   for (auto file = files_.rbegin(); file != files_.rend() && !has_mark; ++file) {
     if (!file->header) continue;
-    TRY_ASSIGN(Bytes bytes, read_whole(*file));
-    FileReader reader(bytes, *file->header);
+    TRY(read_whole(*file));
+    FileReader reader(bytes_, *file->header);
     while (auto piece = reader.next()) {
       if (!piece->record || piece->record->stream) continue;
       auto known = read_mark(piece->payload);
@@ -164,16 +166,20 @@ Result<> Recovery::scan_marks() {
       learn(*known);
       has_mark = true;
     }
-    read_.emplace(file->id, std::move(bytes));
+    read_.emplace(file->id, std::exchange(bytes_, {}));
   }
   return {};
 }
 
 /// Files before the last one are durable: the header of the one that follows says so.
-Result<Bytes> Recovery::read_whole(const ScannedFile& file) {
-  if (auto read = read_.extract(file.id)) return std::move(read.mapped());
-  bool is_last = file.id == files_.back().id;
-  return is_last ? disk_.read(file.id) : disk_.load(file.id, 0, file.bytes);
+Result<> Recovery::read_whole(const ScannedFile& file) {
+  if (auto read = read_.extract(file.id)) {
+    bytes_ = std::move(read.mapped());
+    return {};
+  }
+  if (file.id != files_.back().id) return disk_.load(file.id, 0, file.bytes, bytes_);
+  TRY_ASSIGN(bytes_, disk_.read(file.id));
+  return {};
 }
 
 void Recovery::learn(LogKnowledge known) {
@@ -269,9 +275,11 @@ void Recovery::check_reached(LogPosition previous_end) {
 }
 
 Result<bool> Recovery::visit_file(const ScannedFile& file, std::optional<LogPosition> limit) {
-  TRY_ASSIGN(Bytes bytes, read_whole(file));
+  TRY(read_whole(file));
+  ByteView bytes = bytes_;
   if (limit && *limit < file.position_at(bytes.size()))
-    bytes.resize(std::max(limit->value, file.header->first.value) - file.header->first.value);
+    bytes = bytes.substr(0, std::max(limit->value, file.header->first.value) -
+                                file.header->first.value);
   result_.files.push_back({.file = file.id, .first = file.header->first, .end = {}});
   FileReader reader(bytes, *file.header, result_.synced_mark);
   std::uint64_t end = std::min<std::uint64_t>(bytes.size(), file_header_bytes);

@@ -21,13 +21,13 @@ std::optional<SegmentIndex> SegmentStore::load_index(FileId file, StreamId strea
                                                      SegmentExtent extent, bool& is_damaged) {
   last_file_ = std::max(last_file_, file.value);
   is_damaged = false;
-  if (auto tail = disk_.load(file, extent.index_at, extent.bytes - extent.index_at))
-    if (auto index = read_segment_index(*tail, file, stream); index && !index->slots.empty())
+  Bytes bytes;
+  if (disk_.load(file, extent.index_at, extent.bytes - extent.index_at, bytes))
+    if (auto index = read_segment_index(bytes, file, stream); index && !index->slots.empty())
       return index;
   is_damaged = true;
-  auto whole = disk_.load(file, 0, extent.bytes);
-  if (!whole) return std::nullopt;
-  auto index = scan_segment(*whole, file, stream);
+  if (!disk_.load(file, 0, extent.bytes, bytes)) return std::nullopt;
+  auto index = scan_segment(bytes, file, stream);
   return index && !index->slots.empty() ? index : std::nullopt;
 }
 

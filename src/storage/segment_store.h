@@ -42,8 +42,8 @@ class SegmentStore {
   /// Removes the files that were found and are not in `wanted`.
   void remove_others(const std::set<FileId>& wanted);
   /// For checks: reads now.
-  base::Result<base::Bytes> load(FileId file, std::uint64_t offset, std::uint64_t bytes) {
-    return disk_.load(file, offset, bytes);
+  base::Result<> load(FileId file, std::uint64_t offset, std::uint64_t bytes, base::Bytes& into) {
+    return disk_.load(file, offset, bytes, into);
   }
 
   /// The identity of a new segment.

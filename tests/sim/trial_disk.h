@@ -36,9 +36,9 @@ class TrialDisk final : public storage::Disk {
     memory_.read_at(file, offset, bytes, token);
   }
   std::uint64_t size(storage::FileId file) const override { return memory_.size(file); }
-  base::Result<base::Bytes> load(storage::FileId file, std::uint64_t offset,
-                                 std::uint64_t bytes) override {
-    return memory_.load(file, offset, bytes);
+  base::Result<> load(storage::FileId file, std::uint64_t offset, std::uint64_t bytes,
+                      base::Bytes& into) override {
+    return memory_.load(file, offset, bytes, into);
   }
 
  private:
