@@ -172,7 +172,8 @@ def write(results):
     notes = NOTES.read_text() if NOTES.exists() else ""
     DOCUMENT.write_text(f"""# Benchmarks
 
-Written by `make bench` (`tests/bench/run.py`); do not edit. What is written by hand stands in
+Written by `make bench` (`tests/bench/run.py`); do not edit. Each run's figures and commands stand in
+[benchmarks.json](benchmarks.json). What is written by hand stands in
 [benchmarks-notes.md](benchmarks-notes.md) and is repeated below.
 
 - Date: {datetime.date.today().isoformat()}

@@ -6,7 +6,7 @@
     tests/bench/run.py --warren-only transient-12 'persistent-*'
     tests/bench/run.py --list
 
-Figures of rows that are not run are kept from the run before. Raw results: build/bench/."""
+Figures of rows that are not run are kept from the run before. Raw results: docs/benchmarks.json."""
 
 import argparse
 import fnmatch
@@ -25,7 +25,8 @@ from brokers import ROOT, RABBIT_BIN, WARREN_BIN, BenchError
 from rows import ROWS, SLOW, Run
 
 URGENT_NICE = -15
-RESULTS = ROOT / "build/bench/results.json"
+RESULTS = ROOT / "docs/benchmarks.json"
+TRIAL_RESULTS = ROOT / "build/bench/results.json"
 
 
 def parse_words():
@@ -37,7 +38,7 @@ def parse_words():
     parser.add_argument("--warren-only", action="store_true")
     parser.add_argument("--urgent", action="store_true",
                         help="run before other work on the machine (as root)")
-    parser.add_argument("--no-document", action="store_true", help="leave docs/ as it is")
+    parser.add_argument("--no-document", action="store_true", help="leave docs/ as it is; raw results: build/bench/")
     parser.add_argument("--list", action="store_true", help="print the rows' names")
     words = parser.parse_args()
     known = list(ROWS)
@@ -125,11 +126,12 @@ def main():
         sys.exit("RabbitMQ is not installed: tools/setup bench, or --warren-only")
     if words.urgent:
         go_first()
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    kept = TRIAL_RESULTS if words.no_document else RESULTS
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    results = json.loads(kept.read_text()) if kept.exists() else {}
     for name in words.chosen:
         run_row(name, words, results)
-        RESULTS.write_text(json.dumps(results, indent=1))
+        kept.write_text(json.dumps(results, indent=1) + "\n")
     print()
     print(document.table(results))
     if not words.no_document:
