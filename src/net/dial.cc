@@ -86,7 +86,7 @@ class Dial::Impl : public std::enable_shared_from_this<Impl> {
   std::uint16_t port_;
   Done done_;
   tcp::resolver resolver_;
-  tcp::socket socket_;
+  Socket socket_;
   asio::steady_timer timer_;
   std::vector<tcp::endpoint> addresses_;
   std::size_t next_ = 0;

@@ -71,7 +71,7 @@ class Listener::Impl : public std::enable_shared_from_this<Impl> {
   void accept() {
     for (int i = 0; i < accepts_per_turn && !is_closed_ && !is_paused_; ++i) {
       error_code error;
-      tcp::socket socket(shard_.impl().io);
+      Socket socket(shard_.impl().io);
       acceptor_.accept(socket, error);
       if (error == asio::error::no_descriptors ||
           error == boost::system::errc::too_many_files_open_in_system)

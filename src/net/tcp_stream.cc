@@ -34,7 +34,7 @@ Endpoint endpoint_of(const tcp::endpoint& endpoint) {
   return {address.to_string(), endpoint.port(), address.is_loopback()};
 }
 
-TcpStream::Impl::Impl(Shard& shard, tcp::socket socket)
+TcpStream::Impl::Impl(Shard& shard, Socket socket)
     : shard_(shard.impl()), socket_(std::move(socket)) {
   error_code ignored;
   socket_.non_blocking(true, ignored);
@@ -77,7 +77,7 @@ void TcpStream::Impl::read_next_turn() {
 
 void TcpStream::Impl::wait_readable() {
   has_read_wait_ = true;
-  socket_.async_wait(tcp::socket::wait_read, [self = shared_from_this()](error_code error) {
+  socket_.async_wait(Socket::wait_read, [self = shared_from_this()](error_code error) {
     self->has_read_wait_ = false;
     if (!error) self->on_readable();
   });
@@ -253,7 +253,7 @@ TcpStream::Impl::Written TcpStream::Impl::write_from(base::OutputBuffer& output,
 void TcpStream::Impl::wait_writable() {
   was_blocked_ = true;
   has_write_wait_ = true;
-  socket_.async_wait(tcp::socket::wait_write, [self = shared_from_this()](error_code error) {
+  socket_.async_wait(Socket::wait_write, [self = shared_from_this()](error_code error) {
     self->has_write_wait_ = false;
     if (!error && self->state_ != State::closed) self->request_turn_end();
   });
@@ -290,7 +290,7 @@ void TcpStream::Impl::start_close_timer() {
 void TcpStream::Impl::finish_closing() {
   if (reset_at_end_) return close_socket(true);
   error_code ignored;
-  socket_.shutdown(tcp::socket::shutdown_send, ignored);
+  socket_.shutdown(Socket::shutdown_send, ignored);
   is_lingering_ = true;
   start_close_timer();
   if (!has_read_wait_) wait_readable();

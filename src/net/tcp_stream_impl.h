@@ -13,7 +13,7 @@ Endpoint endpoint_of(const tcp::endpoint& endpoint);
 class TcpStream::Impl final : public TurnTask, public std::enable_shared_from_this<Impl> {
  public:
   /// Takes an established connection.
-  Impl(Shard& shard, tcp::socket socket);
+  Impl(Shard& shard, Socket socket);
 
   void start(StreamEvents& events);
   void secure(std::shared_ptr<const TlsContext> context);
@@ -60,7 +60,7 @@ class TcpStream::Impl final : public TurnTask, public std::enable_shared_from_th
   void close_socket(bool with_reset);
 
   Shard::Impl& shard_;
-  tcp::socket socket_;
+  Socket socket_;
   std::unique_ptr<asio::steady_timer> close_timer_;  ///< made when it closes
   StreamEvents* events_ = nullptr;
   State state_ = State::open;
