@@ -176,17 +176,18 @@ void Channels::settle(ChannelId id, QueueId queue, Lease lease,
   if (place == channel->places.end()) return;
   place->second.attachment.settle(lease, messages, outcome);
   note_unsent(id, queue, place->second);
-  channel->settled.insert(queue);
+  place->second.has_settled = true;
 }
 
 void Channels::sync(ChannelId id, RequestId request) {
   Channel* channel = find(id);
   if (!channel) return;
-  std::set<QueueId> queues;
-  queues.swap(channel->settled);
-  std::erase_if(queues, [&](QueueId queue) { return !context_.catalog().find_queue(queue); });
+  std::vector<QueueId> queues;
+  for (auto& [queue, place] : channel->places)
+    if (std::exchange(place.has_settled, false) && context_.catalog().find_queue(queue))
+      queues.push_back(queue);
   if (queues.empty()) return answer(id, request, broker::Reply{});
-  channel->syncs[request] = Sync{queues.size(), {}};
+  channel->syncs.push_back({request, queues.size(), {}});
   for (QueueId queue : queues) ask(id, request, queue, SyncTo{request});
 }
 
@@ -198,11 +199,11 @@ void Channels::answer(ChannelId id, RequestId request, base::Result<broker::Repl
 
 void Channels::finish_request(ChannelId id, Channel& channel, RequestId request,
                               base::Result<broker::Reply> reply) {
-  auto sync = channel.syncs.find(request);
+  auto sync = std::ranges::find(channel.syncs, request, &Sync::request);
   if (sync != channel.syncs.end()) {
-    if (!reply) sync->second.error = reply.error();
-    if (--sync->second.waiting > 0) return;
-    if (sync->second.error) reply = std::unexpected(*sync->second.error);
+    if (!reply) sync->error = reply.error();
+    if (--sync->waiting > 0) return;
+    if (sync->error) reply = std::unexpected(*sync->error);
     channel.syncs.erase(sync);
   }
   answer(id, request, std::move(reply));

@@ -4,7 +4,6 @@
 #include <functional>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <tuple>
 
@@ -56,12 +55,14 @@ class Channels {
 
  private:
   struct Sync {
+    RequestId request;
     std::size_t waiting = 0;  ///< queues that have not answered
     std::optional<base::Error> error;
   };
   struct Place {
     Attachment attachment;
-    bool is_unsent = false;  ///< listed in unsent_
+    bool is_unsent = false;    ///< listed in unsent_
+    bool has_settled = false;  ///< since the last sync
     base::Time scheduled = base::never;  ///< its entry in schedule_
   };
   struct Channel {
@@ -71,12 +72,10 @@ class Channels {
     OpenPublishes publishes;
     bool is_touched = false;  ///< listed in touched_
     bool was_congested = false;
-    bool is_waiting = false;          ///< listed in waiting_
-    std::size_t copies_of_last = 0;  ///< of its last message for several queues
+    bool is_waiting = false;  ///< listed in waiting_
     std::uint16_t limit = 0;
-    /// Queues settled to since the last sync.
-    std::set<QueueId> settled;
-    std::map<RequestId, Sync> syncs;
+    std::size_t copies_of_last = 0;  ///< of its last message for several queues
+    std::vector<Sync> syncs;         ///< few: a session waits for one before it asks again
     std::vector<PublishSeq> confirmed;
     std::vector<PublishSeq> rejected;
   };
