@@ -179,20 +179,21 @@ bool FrameParser::judge_header(ByteView header) {
   error.channel = reader.u16();
   error.size = reader.u32();
   error.limit = frame_max_ - frame_overhead;
-  if (error.size > frame_max_) error_ = error;
-  return !error_;
+  if (error.size <= frame_max_) return true;
+  error_ = std::make_unique<FrameError>(std::move(error));
+  return false;
 }
 
 bool FrameParser::judge_frame(Frame& frame, std::uint8_t end_octet) {
   if (end_octet == frame_end && is_known(frame.type, frame.size)) return true;
-  error_ = FrameError{
+  error_ = std::make_unique<FrameError>(FrameError{
       .kind = end_octet == frame_end ? FrameError::Kind::unknown_type : FrameError::Kind::bad_end,
       .type = frame.type,
       .channel = frame.channel,
       .end_octet = end_octet,
       .size = frame.size,
       .limit = frame_max_ - frame_overhead,
-      .octets = is_in_body_ ? body_start_ : Bytes(frame.payload.substr(0, described_octets))};
+      .octets = is_in_body_ ? body_start_ : Bytes(frame.payload.substr(0, described_octets))});
   return false;
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -119,8 +120,8 @@ class FrameParser {
   std::uint16_t body_channel() const { return body_.channel; }
   /// So many of those, at most all, went elsewhere and will not be fed.
   void pass_over(std::size_t octets);
-  /// Once set it stays.
-  const std::optional<FrameError>& error() const { return error_; }
+  /// Null while nothing is wrong; once set it stays.
+  const FrameError* error() const { return error_.get(); }
 
   /// Octets kept from earlier feeds, the frame last handed out not counted.
   std::size_t buffered() const { return is_taken_ ? 0 : pending_.size(); }
@@ -134,16 +135,16 @@ class FrameParser {
   bool next_piece(Frame& frame);
 
   std::uint32_t frame_max_;
-  ByteView input_;
-  Bytes pending_;          ///< the frame that was cut, as far as it has come
-  bool is_taken_ = false;  ///< what is pending was handed out
-
+  bool is_taken_ = false;    ///< what is pending was handed out
   bool is_in_body_ = false;  ///< a body is handed out in pieces
+  ByteView input_;
+  Bytes pending_;  ///< the frame that was cut, as far as it has come
+
   Frame body_;
   std::size_t body_missing_ = 0;  ///< zero outside of such a body
   Bytes body_start_;  ///< its first octets, for errors
 
-  std::optional<FrameError> error_;
+  std::unique_ptr<const FrameError> error_;
 };
 
 /// Appends a content header frame that replays encoded properties (flags and list).

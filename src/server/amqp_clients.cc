@@ -199,7 +199,7 @@ void AmqpClients::adopt(std::unique_ptr<net::TcpStream> stream) {
   ClientId id = connection_id.value;
   auto client = std::make_unique<Client>(*this, id, std::move(stream), connection_id, shard_.now());
   ++newcomers_;
-  if (!block_reason_.empty()) client->connection.block(block_reason_);
+  if (!environment_.alarm_reason.empty()) client->connection.block();
   mark_ready(*clients_.emplace(id, std::move(client)).first->second);
 }
 
@@ -289,15 +289,15 @@ void AmqpClients::shutdown(const std::string& reason, base::Time now) {
 }
 
 void AmqpClients::set_blocked(const std::string& reason) {
-  block_reason_ = reason;
+  environment_.alarm_reason = reason;
   for (auto& [id, client] : clients_) {
-    client->connection.block(reason);
+    client->connection.block();
     mark_ready(*client);
   }
 }
 
 void AmqpClients::set_unblocked() {
-  block_reason_.clear();
+  environment_.alarm_reason.clear();
   for (auto& [id, client] : clients_) {
     client->connection.unblock();
     mark_ready(*client);

@@ -106,7 +106,6 @@ class AmqpClients {
   /// Memory for the output of clients that have some, so that idle ones hold none.
   std::vector<base::Bytes> spare_memory_;
   std::set<std::pair<base::Time, ClientId>> deadlines_;
-  std::string block_reason_;  ///< empty: no alarm
   struct Gone {
     bool is_user = false;  ///< or a vhost
     std::string name;

@@ -24,8 +24,9 @@ constexpr std::size_t max_changes_bytes = 64 * 1024;
 }  // namespace
 
 Verdict Channel::change(catalog::Command command, Continuation then) {
-  changes_.commands.push_back(std::move(command));
-  changes_.next.push_back({current_, std::move(then)});
+  if (!changes_) changes_ = std::make_shared<Changes>();
+  changes_->commands.push_back(std::move(command));
+  changes_->next.push_back({current_, std::move(then)});
   return {};
 }
 
@@ -48,11 +49,11 @@ bool Channel::may_join(const Method& method) const {
 /// Handles the method beside the changes that wait already. One that is refused may only need
 /// what they bring, so it waits for them.
 bool Channel::join(const Method& method, std::size_t bytes) {
-  if (is_busy() || changes_.commands.empty()) return false;
-  if (changes_.commands.size() >= max_changes || changes_.bytes + bytes > max_changes_bytes)
+  if (is_busy() || !changes_) return false;
+  if (changes_->commands.size() >= max_changes || changes_->bytes + bytes > max_changes_bytes)
     return false;
   if (!may_join(method) || !handle_method(method)) return false;
-  changes_.bytes += bytes;
+  changes_->bytes += bytes;
   return true;
 }
 
@@ -66,8 +67,8 @@ bool Channel::join_first_waiting() {
 }
 
 void Channel::propose_changes() {
-  if (changes_.commands.empty() || is_busy()) return;
-  auto changes = std::make_shared<Changes>(std::exchange(changes_, {}));
+  if (!changes_ || is_busy()) return;
+  const std::shared_ptr<Changes> changes = std::exchange(changes_, nullptr);
   const broker::RequestId request =
       ask([this, changes](const Answer& answer) { return on_changed(*changes, answer); });
   gateway().change(id_, request, changes->commands);
@@ -82,10 +83,10 @@ Verdict Channel::on_changed(Changes& changes, const Answer& answer) {
   }
   if (made == changes.next.size()) return {};
   const Changes::Next refused = std::move(changes.next[made]);
-  changes_.commands.assign(std::make_move_iterator(changes.commands.begin() + made + 1),
-                           std::make_move_iterator(changes.commands.end()));
-  changes_.next.assign(std::make_move_iterator(changes.next.begin() + made + 1),
-                       std::make_move_iterator(changes.next.end()));
+  for (std::size_t i = made + 1; i < changes.next.size(); ++i) {
+    current_ = changes.next[i].method;
+    change(std::move(changes.commands[i]), std::move(changes.next[i].then));
+  }
   current_ = refused.method;
   return refused.then(answer ? Answer(std::unexpected(*answer->refusal)) : answer);
 }

@@ -50,7 +50,7 @@ void Channel::release() {
   for (const Waiting& waiting : inbox_) talk_.inbox_bytes -= waiting.bytes;
   inbox_.clear();
   pending_.reset();
-  changes_ = {};
+  changes_.reset();
   getting_.reset();
   committing_.reset();
   transaction_.reset();
@@ -183,7 +183,7 @@ void Channel::put_back(Waiting waiting) {
 }
 
 void Channel::enqueue(Waiting waiting) {
-  if (!is_busy() && changes_.commands.empty()) talk_.has_stalled = true;
+  if (!is_busy() && !changes_) talk_.has_stalled = true;
   talk_.inbox_bytes += waiting.bytes;
   inbox_.push_back(std::move(waiting));
 }
@@ -192,7 +192,7 @@ void Channel::enqueue(Waiting waiting) {
 /// not read what it was sent, or too much of what it published is under way; other methods write
 /// little.
 bool Channel::must_wait(bool may_write_much) const {
-  return is_busy() || !changes_.commands.empty() || !inbox_.empty() ||
+  return is_busy() || changes_ || !inbox_.empty() ||
          (may_write_much && (talk_.is_output_full() || is_congested_));
 }
 
@@ -202,7 +202,7 @@ void Channel::drain_inbox() {
       talk_.has_stalled = true;
       break;
     }
-    if (!changes_.commands.empty()) {
+    if (changes_) {
       if (!join_first_waiting()) break;
       continue;
     }
@@ -252,7 +252,7 @@ void Channel::close(const Failure& failure) {
   release();
   if (!is_soft(failure.code)) {
     state_ = State::closed;
-    if (!talk_.failure) talk_.failure = failure;
+    if (!talk_.failure) talk_.failure = std::make_unique<Failure>(failure);
     return;
   }
   state_ = State::closing;
@@ -344,7 +344,7 @@ ChannelInfo Channel::info() const {
   ChannelInfo info;
   info.id = id_;
   info.connection = talk_.connection;
-  info.name = fmt::format("{} ({})", talk_.name, number_);
+  info.name = fmt::format("{} ({})", talk_.name(), number_);
   info.number = number_;
   info.user = talk_.login.user;
   info.vhost = talk_.vhost;

@@ -73,12 +73,18 @@ class Channel final : public broker::ChannelEvents {
   using Continuation = std::function<Verdict(const Answer&)>;
   using QueueName = catalog::ResourceName;
 
-  enum class State { open, closing, closed };
+  enum class State : std::uint8_t { open, closing, closed };
 
   /// The method that waits for its answer.
   struct Pending {
     broker::RequestId request;
     Continuation then;
+  };
+  /// A basic.get that waits for its answer.
+  struct Getting {
+    broker::RequestId request;
+    std::string queue;
+    bool no_ack = false;
   };
   /// A method that came while another one was pending. Publishes are kept with their content.
   struct OwnedPublish {
@@ -147,7 +153,7 @@ class Channel final : public broker::ChannelEvents {
                               broker::Access access) const;
   std::string make_name(std::string (*maker)(std::string_view)) const;
   bool is_traced() const { return talk_.environment.firehose.is_tracing(talk_.vhost); }
-  Firehose::Place place() const { return {talk_.vhost, talk_.name, talk_.login.user, number_}; }
+  Firehose::Place place() const { return {talk_.vhost, talk_.name(), talk_.login.user, number_}; }
 
   Verdict handle(const codec::amqp091::ChannelOpen& open);
   Verdict handle(const codec::amqp091::ChannelFlow& flow);
@@ -242,19 +248,20 @@ class Channel final : public broker::ChannelEvents {
 
   Conversation& talk_;
   std::uint16_t number_;
-  broker::ChannelId id_;
   State state_ = State::open;
+  bool wants_grants_ = false;  ///< is among the conversation's `granting`
+  bool has_sent_out_ = false;  ///< since congestion was last looked at
+  bool is_congested_ = false;
+  codec::amqp091::MethodIds current_;  ///< the method that is handled or pending
+  /// A method with content that no client may send, while its header is awaited.
+  std::optional<codec::amqp091::MethodIds> headless_;
+  broker::ChannelId id_;
 
   ContentAssembler assembler_;
   std::list<Waiting> inbox_;
-  codec::amqp091::MethodIds current_;  ///< the method that is handled or pending
   std::optional<Pending> pending_;
-  Changes changes_;  ///< not proposed yet
-  /// A method with content that no client may send, while its header is awaited.
-  std::optional<codec::amqp091::MethodIds> headless_;
-  std::optional<broker::RequestId> getting_;
-  bool get_no_ack_ = false;
-  QueueName get_queue_;
+  std::shared_ptr<Changes> changes_;  ///< not proposed yet; null: none
+  std::optional<Getting> getting_;
 
   std::string last_declared_queue_;
   Consumers consumers_;
@@ -265,18 +272,15 @@ class Channel final : public broker::ChannelEvents {
     std::string consumer_tag;
   };
   std::unique_ptr<Replies> replies_;
-  bool wants_grants_ = false;  ///< is among the conversation's `granting`
-  std::uint16_t prefetch_ = 0;
-  std::uint16_t global_prefetch_ = 0;
   std::uint64_t last_delivery_tag_ = 0;
   Unacknowledged unacknowledged_;
   DeliveryAges ages_;
   base::Ring<HeldUp> held_up_;  ///< empty unless the prefetch is used up
+  std::uint16_t prefetch_ = 0;
+  std::uint16_t global_prefetch_ = 0;
 
+  std::uint32_t copies_ = 0;  ///< of messages for several queues, since congestion was looked at
   broker::PublishSeq last_publish_;
-  bool has_sent_out_ = false;  ///< since congestion was last looked at
-  bool is_congested_ = false;
-  std::size_t copies_ = 0;  ///< of messages for several queues, since then
   Confirms confirms_;
   RouteCache routes_;
   std::vector<catalog::QueueId> routed_;  ///< kept for its memory

@@ -12,12 +12,12 @@ using namespace codec::amqp091;
 void Connection::fail(const Failure& failure) {
   if (is_ending()) return;
   if (failure.without_words) {
-    base::log_error("connection {}: unknown method", talk_.name);
+    base::log_error("connection {}: unknown method", talk_.name());
     return reset();
   }
   const bool was_open = state_ == State::running;
   if (was_open)
-    base::log_error("connection {} (user '{}', vhost '{}'): {}", talk_.name, talk_.login.user,
+    base::log_error("connection {} (user '{}', vhost '{}'): {}", talk_.name(), talk_.login.user,
                     talk_.vhost, failure.reply_text());
   close_channels();
   const MethodIds blamed = failure.method.value_or(MethodIds{});
@@ -30,7 +30,7 @@ void Connection::fail(const Failure& failure) {
 
 /// A client that broke the handshake waits before it may try again.
 void Connection::fail_handshake(std::string_view why) {
-  base::log_error("connection {}: {}", talk_.name, why);
+  base::log_error("connection {}: {}", talk_.name(), why);
   go_silent();
 }
 
@@ -77,7 +77,7 @@ void Connection::continue_closing() {
   if (state_ != State::clearing) return;
   if (talk_.exclusive_queues && !talk_.exclusive_queues->is_settled()) return;
   encode_method(talk_.output.text(), 0, ConnectionCloseOk{});
-  base::log_info("connection {} closed by its client", talk_.name);
+  base::log_info("connection {} closed by its client", talk_.name());
   state_ = State::closed;
   state_deadline_ = now_ + talk_.environment.limits.closing_timeout;
 }
@@ -99,9 +99,9 @@ void Connection::on_peer_closed(base::Time now) {
   now_ = now;
   if (state_ == State::gone) return;
   if (state_ == State::header && held_.empty())
-    base::log_debug("connection {} ended without a byte", talk_.name);
+    base::log_debug("connection {} ended without a byte", talk_.name());
   else if (state_ < State::draining)
-    base::log_warning("connection {}: the client ended the stream without closing", talk_.name);
+    base::log_warning("connection {}: the client ended the stream without closing", talk_.name());
   reset();
 }
 

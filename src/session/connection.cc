@@ -16,16 +16,6 @@ namespace {
 /// So many closed channels are remembered.
 constexpr std::size_t max_left_channels = 64;
 
-std::string endpoint_text(const std::string& host, std::uint16_t port) {
-  const bool is_v6 = host.find(':') != std::string::npos;
-  return is_v6 ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
-}
-
-std::string connection_name(const PeerInfo& peer) {
-  return fmt::format("{} -> {}", endpoint_text(peer.peer_host, peer.peer_port),
-                     endpoint_text(peer.local_host, peer.local_port));
-}
-
 base::Duration interval_of(const ConnectionFacts& info) {
   return std::chrono::seconds(info.timeout_s);
 }
@@ -40,10 +30,9 @@ base::Time next_check(base::Time planned, base::Time now, base::Duration step) {
 
 Connection::Connection(Environment& environment, PeerInfo peer, catalog::ConnectionId id,
                        base::Time now)
-    : talk_(environment, id, connection_name(peer)),
+    : talk_(environment, id, std::move(peer)),
       now_(now),
       state_deadline_(now + environment.limits.handshake_timeout) {
-  info_.peer = std::move(peer);
   info_.connected_at = now;
 }
 
@@ -86,7 +75,7 @@ void Connection::read_header(base::ByteView& bytes) {
     state_ = State::starting;
     return;
   }
-  base::log_error("connection {}: bad protocol header", talk_.name);
+  base::log_error("connection {}: bad protocol header", talk_.name());
   talk_.output.text().append(protocol_header);
   reset();
 }
@@ -101,7 +90,7 @@ void Connection::read_frames(base::ByteView bytes) {
   Frame frame;
   while (state_ < State::silent && !is_held() && parser_.next(frame)) {
     on_frame(frame);
-    if (talk_.failure) fail(*std::exchange(talk_.failure, std::nullopt));
+    if (talk_.failure) fail(*std::exchange(talk_.failure, nullptr));
   }
   leave_channel();
   if (is_held()) held_.append(parser_.take_rest());
@@ -205,11 +194,10 @@ bool Connection::wants_input() const {
 void Connection::start_blocking() {
   alarm_ = Alarm::blocked;
   if (talk_.notifies_blocked)
-    encode_method(talk_.output.text(), 0, ConnectionBlocked{alarm_reason_});
+    encode_method(talk_.output.text(), 0, ConnectionBlocked{talk_.environment.alarm_reason});
 }
 
-void Connection::block(std::string_view reason) {
-  alarm_reason_ = reason;
+void Connection::block() {
   if (alarm_ == Alarm::none) alarm_ = Alarm::blocking;
 }
 
@@ -230,7 +218,7 @@ void Connection::flush_turn() {
     if (const auto found = channels_.find(number); found != channels_.end())
       found->second->flush();
   talk_.confirming.clear();
-  if (talk_.failure) fail(*std::exchange(talk_.failure, std::nullopt));
+  if (talk_.failure) fail(*std::exchange(talk_.failure, nullptr));
   watch_deliveries();
   continue_closing();
   if (talk_.output.empty()) return;
@@ -266,11 +254,12 @@ void Connection::tick(base::Time now) {
   now_ = now;
   if (talk_.exclusive_queues) talk_.exclusive_queues->tick(now);
   if (now >= state_deadline_) {
-    if (state_ < State::running) base::log_error("connection {}: no handshake in time", talk_.name);
+    if (state_ < State::running)
+      base::log_error("connection {}: no handshake in time", talk_.name());
     reset();
   }
   if (now >= stall_deadline_) {
-    base::log_error("connection {}: the client has stopped reading", talk_.name);
+    base::log_error("connection {}: the client has stopped reading", talk_.name());
     reset();
   }
   check_heartbeat();
@@ -316,7 +305,7 @@ bool Connection::has_missed_heartbeats() {
   const bool is_silent = info_.recv_oct == received_at_check_ && wants_input();
   received_at_check_ = info_.recv_oct;
   if (is_silent && missed_one_check_) {
-    base::log_error("connection {}: missed heartbeats from client, timeout: {}s", talk_.name,
+    base::log_error("connection {}: missed heartbeats from client, timeout: {}s", talk_.name(),
                     info_.timeout_s);
     return true;
   }
@@ -328,7 +317,12 @@ ConnectionInfo Connection::info() const {
   ConnectionInfo info;
   static_cast<ConnectionFacts&>(info) = info_;
   info.id = talk_.connection;
-  info.name = talk_.name;
+  info.peer = talk_.peer;
+  info.name = talk_.name();
+  base::ByteReader properties(client_properties_);
+  info.client_properties = base::read_field_table(properties).value_or(base::FieldTable());
+  if (const base::FieldValue* given = info.client_properties.find("connection_name"))
+    if (const auto* text = given->as<std::string>()) info.user_provided_name = *text;
   info.user = talk_.login.user;
   info.vhost = talk_.vhost;
   info.frame_max = talk_.frame_max;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -32,7 +33,7 @@ namespace warren::session::amqp091 {
 class Connection {
  public:
   /// How the socket is to be closed.
-  enum class CloseStyle {
+  enum class CloseStyle : std::uint8_t {
     none,   ///< not yet
     reset,  ///< after the output is sent, with linger 0, as clients of RabbitMQ know it
   };
@@ -62,9 +63,9 @@ class Connection {
 
   /// Closes with 320 "CONNECTION_FORCED - <reason>".
   void shutdown(std::string_view reason, base::Time now);
-  /// An alarm is on: the connection stops being read once it publishes. `reason` goes to clients
-  /// that want to know: "low on memory". New connections have to be told too.
-  void block(std::string_view reason);
+  /// An alarm is on, for the environment's `alarm_reason`: the connection stops being read once it
+  /// publishes. New connections have to be told too.
+  void block();
   void unblock();
 
   /// Writes what was gathered in the turn: confirms, and the steps of closing.
@@ -90,7 +91,7 @@ class Connection {
   std::vector<ChannelInfo> channels() const;
 
  private:
-  enum class State {
+  enum class State : std::uint8_t {
     header,    ///< waits for the protocol header
     starting,  ///< sent start
     tuning,    ///< sent tune
@@ -103,7 +104,7 @@ class Connection {
     silent,    ///< ignores the peer until the reset
     gone,      ///< reset wanted, or the peer has gone
   };
-  enum class Alarm { none, blocking, blocked };
+  enum class Alarm : std::uint8_t { none, blocking, blocked };
 
   bool is_ending() const { return state_ >= State::draining; }
   bool is_blocked() const { return alarm_ == Alarm::blocked && !is_ending(); }
@@ -153,13 +154,16 @@ class Connection {
   Conversation talk_;
   State state_ = State::header;
   Alarm alarm_ = Alarm::none;
-  std::string alarm_reason_;
-  /// What can't be read yet: the beginning of the protocol's header; later see `is_held`.
-  base::Bytes held_;
   CloseStyle close_style_ = CloseStyle::none;
   bool is_admitted_ = false;
-  bool is_asking_ = false;  ///< who the user is, or whether it may come in
+  bool is_asking_ = false;   ///< who the user is, or whether it may come in
   bool is_counted_ = false;  ///< in the environment's client_limits, as its channels are
+  bool missed_one_check_ = false;
+  std::uint16_t entered_number_ = 0;
+  /// The channel that the last frame was for, while frames are read.
+  Channel* entered_ = nullptr;
+  /// What can't be read yet: the beginning of the protocol's header; later see `is_held`.
+  base::Bytes held_;
   base::Time now_;
   base::Time state_deadline_ = base::never;
   base::Time next_send_check_ = base::never;
@@ -167,16 +171,14 @@ class Connection {
   base::Time next_timeout_check_ = base::never;  ///< of deliveries that are to be settled
   std::optional<std::uint64_t> sent_at_check_;
   std::uint64_t received_at_check_ = 0;
-  bool missed_one_check_ = false;
   std::uint64_t output_gone_ = 0;            ///< octets that the socket has taken
   base::Time stall_deadline_ = base::never;  ///< set while output waits for the peer
   codec::amqp091::FrameParser parser_;
   Channels channels_;
   std::vector<std::uint16_t> left_channels_;  ///< closed and not opened again; the latest
-  /// The channel that the last frame was for, while frames are read.
-  Channel* entered_ = nullptr;
-  std::uint16_t entered_number_ = 0;
   ConnectionFacts info_;
+  /// Encoded, for only listings want them: as a table they take several times as much memory.
+  base::Bytes client_properties_;
 };
 
 }  // namespace warren::session::amqp091

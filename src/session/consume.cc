@@ -144,10 +144,8 @@ Verdict Channel::handle(const BasicGet& get) {
     return refuse(allowed.error());
   const auto queue = find_queue(*name);
   if (!queue) return std::unexpected(queue.error());
-  getting_ = talk_.next_request();
-  get_no_ack_ = get.no_ack;
-  get_queue_ = (*queue)->name;
-  gateway().get(id_, *getting_, (*queue)->id, get.no_ack);
+  getting_ = Getting{talk_.next_request(), (*queue)->name.name, get.no_ack};
+  gateway().get(id_, getting_->request, (*queue)->id, get.no_ack);
   return {};
 }
 
@@ -155,17 +153,17 @@ void Channel::on_got(broker::RequestId request,
                      base::Result<std::optional<broker::Delivery>> delivery,
                      std::uint64_t remaining) {
   talk_.note_event();
-  if (getting_ != request) return;
-  getting_.reset();
+  if (!getting_ || getting_->request != request) return;
+  const Getting asked = *std::exchange(getting_, std::nullopt);
   if (!delivery) {
-    finish(refuse_queue(delivery.error(), get_queue_));
+    finish(refuse_queue(delivery.error(), in_vhost(asked.queue)));
   } else if (!*delivery) {
     send(BasicGetEmpty{});
   } else {
     const broker::Delivery& got = **delivery;
     const broker::Message& message = got.message;
     const std::uint64_t tag = ++last_delivery_tag_;
-    if (!get_no_ack_) watch({tag, got.queue, got.lease, got.index});
+    if (!asked.no_ack) watch({tag, got.queue, got.lease, got.index});
     send(BasicGetOk{tag, got.redelivered,
                     std::string(message.exchange()), std::string(message.routing_key()),
                     static_cast<std::uint32_t>(remaining)});

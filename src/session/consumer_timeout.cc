@@ -21,7 +21,7 @@ bool Channel::check_timeout(base::Time now) {
   if (!ages_.note(oldest, last_delivery_tag_, now, timeout)) return oldest != 0;
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(timeout).count();
   base::log_warning("connection {}: channel {} has kept a delivery for more than {} ms",
-                    talk_.name, number_, ms);
+                    talk_.name(), number_, ms);
   Failure failure{ReplyCode::precondition_failed,
                   fmt::format("delivery acknowledgement on channel {} timed out. Timeout value "
                               "used: {} ms. This timeout value can be configured, see consumers "

@@ -43,7 +43,7 @@ std::vector<Seen> assemble(ContentAssembler& assembler, base::ByteView bytes, st
     // Whatever still refers to the part must show.
     part.assign(part.size(), '!');
   }
-  CHECK_FALSE(parser.error().has_value());
+  CHECK(parser.error() == nullptr);
   return seen;
 }
 

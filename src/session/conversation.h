@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,18 +19,23 @@ class ExclusiveQueues;
 
 /// What a connection and its channels share. Owned by the connection.
 struct Conversation {
-  Conversation(Environment& node, catalog::ConnectionId id, std::string connection_name);
+  Conversation(Environment& node, catalog::ConnectionId id, PeerInfo client);
   ~Conversation();
 
   Environment& environment;
   catalog::ConnectionId connection;
-  std::string name;  ///< "10.0.0.1:1234 -> 10.0.0.2:5672"
+  PeerInfo peer;
   broker::Login login;  ///< empty until the user has logged in
   std::string vhost;
   std::uint32_t frame_max = 0;
   bool notifies_consumer_cancel = false;  ///< client capability consumer_cancel_notify
   bool notifies_blocked = false;          ///< client capability connection.blocked
   bool closes_on_login_failure = false;   ///< client capability authentication_failure_close
+  /// Something was delivered that has to be settled in time.
+  bool has_unsettled = false;
+  /// Some method waits for the output to drain.
+  bool has_stalled = false;
+  bool has_event = false;  ///< `on_event` was called in this turn
   std::unique_ptr<ExclusiveQueues> exclusive_queues;  ///< made with the first of them
 
   /// Frames for the peer; the connection's owner takes them after each turn.
@@ -39,7 +43,7 @@ struct Conversation {
   /// What channels settle while their frames are read.
   Settlements settlements;
   /// A channel sets it when the whole connection must end; the first one counts.
-  std::optional<Failure> failure;
+  std::unique_ptr<const Failure> failure;
   /// Octets of methods that wait in channels' inboxes.
   std::size_t inbox_bytes = 0;
   /// Channels whose publishes are congested.
@@ -50,19 +54,17 @@ struct Conversation {
   /// credit; perhaps with some that have closed since.
   std::vector<std::uint16_t> confirming;
   std::vector<std::uint16_t> granting;
-  /// Something was delivered that has to be settled in time.
-  bool has_unsettled = false;
-  /// Some method waits for the output to drain.
-  bool has_stalled = false;
 
   /// Called when something comes from the gateway, once until the end of the turn.
   std::function<void()> on_event;
-  bool has_event = false;
   void note_event() {
     if (has_event) return;
     has_event = true;
     if (on_event) on_event();
   }
+
+  /// "10.0.0.1:1234 -> 10.0.0.2:5672", made anew each time: few ask for it.
+  std::string name() const;
 
   broker::RequestId last_request;
   broker::RequestId next_request() { return last_request = last_request.next(); }

@@ -69,6 +69,8 @@ struct Environment {
   std::string platform = "Warren";
   std::string copyright = "Copyright (c) the authors of Warren";
   std::string information = "Warren, a broker for clients of RabbitMQ";
+  /// Why connections are blocked, for clients that want to know: "low on memory".
+  std::string alarm_reason = {};
   /// Kept by the connections themselves: how many are open, and whose.
   std::uint32_t open_connections = 0;
   ClientLimits client_limits{gateway.catalog()};

@@ -61,7 +61,7 @@ void ExclusiveQueues::on_reply(broker::RequestId request, base::Result<broker::R
       has_queues_ = false;
       return;
     }
-    base::log_warning("exclusive queues of connection {} can't be deleted yet: {}", talk_.name,
+    base::log_warning("exclusive queues of connection {} can't be deleted yet: {}", talk_.name(),
                       reply.error().text);
     retry_at_ = now_ + retry_delay;
     return;

@@ -36,7 +36,7 @@ class Firehose final : public broker::ChannelEvents {
   /// The channel that something came from or went to.
   struct Place {
     const std::string& vhost;
-    const std::string& connection;
+    std::string connection;  ///< its name
     const std::string& user;
     std::uint16_t channel;
   };

@@ -65,7 +65,7 @@ void Connection::send_start(ProtocolVersion version) {
   encode_method(talk_.output.text(), 0,
                 ConnectionStart{version.major, version.minor,
                                 server_properties(talk_.environment, version),
-                                offered_mechanisms(talk_.environment, info_.peer), "en_US"});
+                                offered_mechanisms(talk_.environment, talk_.peer), "en_US"});
 }
 
 void Connection::on_control_frame(const Frame& frame) {
@@ -102,12 +102,12 @@ void Connection::on_start_ok(const ConnectionStartOk& start_ok) {
   talk_.notifies_consumer_cancel = has_capability(properties, "consumer_cancel_notify");
   talk_.notifies_blocked = has_capability(properties, "connection.blocked");
   talk_.closes_on_login_failure = has_capability(properties, "authentication_failure_close");
-  info_.client_properties = properties;
+  base::ByteWriter writer(client_properties_);
+  base::write_field_table(writer, properties);
+  client_properties_.shrink_to_fit();
   info_.auth_mechanism = start_ok.mechanism;
-  if (const base::FieldValue* given = properties.find("connection_name"))
-    if (const auto* text = given->as<std::string>()) info_.user_provided_name = *text;
 
-  if (!is_offered(start_ok.mechanism, talk_.environment, info_.peer))
+  if (!is_offered(start_ok.mechanism, talk_.environment, talk_.peer))
     return fail_handshake(
         fmt::format("unknown authentication mechanism '{}'", start_ok.mechanism));
   auto request = read_login(start_ok);
@@ -125,7 +125,7 @@ void Connection::on_start_ok(const ConnectionStartOk& start_ok) {
 
 base::Result<broker::LoginRequest> Connection::read_login(const ConnectionStartOk& start_ok) const {
   if (start_ok.mechanism == external_mechanism) {
-    TRY_ASSIGN(std::string user, certificate_user(info_.peer));
+    TRY_ASSIGN(std::string user, certificate_user(talk_.peer));
     return broker::LoginRequest{std::move(user), std::nullopt};
   }
   TRY_ASSIGN(Credentials credentials, read_credentials(start_ok.mechanism, start_ok.response));
@@ -142,7 +142,7 @@ void Connection::end_asking() {
 void Connection::on_login(base::Result<broker::Login> login) {
   const Environment& environment = talk_.environment;
   if (!login) return refuse_login(info_.auth_mechanism, login.error().text);
-  if (auto allowed = broker::check_place(login->user, info_.peer.is_loopback,
+  if (auto allowed = broker::check_place(login->user, talk_.peer.is_loopback,
                                          environment.loopback_users);
       !allowed)
     return refuse_login(info_.auth_mechanism, allowed.error().text);
@@ -154,7 +154,7 @@ void Connection::on_login(base::Result<broker::Login> login) {
 }
 
 void Connection::refuse_login(std::string_view mechanism, std::string_view why) {
-  base::log_error("connection {}: {} login refused: {}", talk_.name, mechanism, why);
+  base::log_error("connection {}: {} login refused: {}", talk_.name(), mechanism, why);
   if (!talk_.closes_on_login_failure) return go_silent();
   fail({ReplyCode::access_refused,
         fmt::format("Login was refused using authentication mechanism {}. For details see the "
@@ -168,7 +168,7 @@ void Connection::on_tune_ok(const ConnectionTuneOk& tune_ok) {
   const Limits& limits = talk_.environment.limits;
   if (!is_acceptable(tune_ok.channel_max, 1, limits.channel_max) ||
       !is_acceptable(tune_ok.frame_max, frame_min_size, limits.frame_max)) {
-    base::log_error("connection {}: channel_max {} or frame_max {} is out of bounds", talk_.name,
+    base::log_error("connection {}: channel_max {} or frame_max {} is out of bounds", talk_.name(),
                     tune_ok.channel_max, tune_ok.frame_max);
     return reset();
   }
@@ -205,7 +205,7 @@ void Connection::on_open(const ConnectionOpen& open) {
       end_asking();
     });
     if (is_asking_) return;
-    base::log_error("connection {}: {}", talk_.name, allowed.error().text);
+    base::log_error("connection {}: {}", talk_.name(), allowed.error().text);
     return fail({ReplyCode::not_allowed, allowed.error().text, ConnectionOpen::ids, false});
   }
   talk_.vhost = open.virtual_host;
@@ -216,7 +216,7 @@ void Connection::on_open(const ConnectionOpen& open) {
   environment.client_limits.add_connection(talk_.login.user, talk_.vhost);
   state_deadline_ = base::never;
   encode_method(talk_.output.text(), 0, ConnectionOpenOk{});
-  base::log_info("connection {} opened by user '{}' in vhost '{}'", talk_.name, talk_.login.user,
+  base::log_info("connection {} opened by user '{}' in vhost '{}'", talk_.name(), talk_.login.user,
                  talk_.vhost);
 }
 

@@ -13,12 +13,9 @@ namespace warren::session::amqp091 {
 
 /// What a connection keeps for the listings.
 struct ConnectionFacts {
-  PeerInfo peer;
-  std::string user_provided_name;  ///< the client property connection_name
   std::string auth_mechanism;     ///< empty until the client has chosen
   std::uint16_t timeout_s = 0;    ///< the heartbeat that was agreed
   std::uint16_t channel_max = 0;  ///< 0 until it is agreed
-  base::FieldTable client_properties;
   std::uint64_t recv_oct = 0;
   std::uint64_t recv_cnt = 0;
   std::uint64_t send_oct = 0;
@@ -28,7 +25,10 @@ struct ConnectionFacts {
 
 struct ConnectionInfo : ConnectionFacts {
   catalog::ConnectionId id;
-  std::string name;   ///< "10.0.0.1:1234 -> 10.0.0.2:5672"
+  PeerInfo peer;
+  std::string name;                ///< "10.0.0.1:1234 -> 10.0.0.2:5672"
+  std::string user_provided_name;  ///< the client property connection_name
+  base::FieldTable client_properties;
   std::string state;  ///< starting tuning opening running flow blocking blocked closing closed
   std::string protocol = "AMQP 0-9-1";
   std::string user;

@@ -15,7 +15,7 @@ using namespace codec::amqp091;
 namespace {
 
 /// After so many copies of messages for several queues it is time to look at congestion.
-constexpr std::size_t copies_at_once = 1'024;
+constexpr std::uint32_t copies_at_once = 1'024;
 /// What a queue takes of a transaction, about.
 constexpr std::size_t held_queue_bytes = 64;
 
@@ -150,7 +150,9 @@ void Channel::send_out(const OutgoingPublish& publish, std::span<const catalog::
   last_publish_ = last_publish_.next();
   has_sent_out_ = true;
   talk_.environment.gateway.publish(id_, last_publish_, publish.message, queues);
-  if (queues.size() > 1 && (copies_ += queues.size()) >= copies_at_once) note_congestion();
+  if (queues.size() <= 1) return;
+  copies_ += static_cast<std::uint32_t>(queues.size());
+  if (copies_ >= copies_at_once) note_congestion();
 }
 
 void Channel::send_return(const broker::Message& message) {

@@ -201,7 +201,8 @@ bool Stage::follow_node(const std::string& word, std::string_view rest) {
   } else if (word == "shutdown") {
     connection().shutdown(rest, now_);
   } else if (word == "alarm") {
-    connection().block(rest);
+    environment_.alarm_reason = rest;
+    connection().block();
   } else if (word == "calm") {
     connection().unblock();
   } else if (word == "hold" || word == "release") {
