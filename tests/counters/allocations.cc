@@ -1,5 +1,7 @@
 #include "counters/allocations.h"
 
+#include <malloc.h>
+
 #include <cstdlib>
 #include <new>
 
@@ -16,6 +18,7 @@ void* count_and_allocate(std::size_t size) {
 }  // namespace
 
 std::uint64_t warren::counters::allocations() { return count; }
+std::uint64_t warren::counters::held_octets() { return ::mallinfo2().uordblks; }
 
 void* operator new(std::size_t size) { return count_and_allocate(size); }
 void* operator new[](std::size_t size) { return count_and_allocate(size); }

@@ -44,10 +44,32 @@ Cost measure(Broker& broker, int messages, int turns) {
   return cost;
 }
 
+std::filesystem::path node_directory() {
+  return std::filesystem::temp_directory_path() / ("warren-counters-" + std::to_string(::getpid()));
+}
+
+/// What each of many clients holds that have one channel and say nothing; the few octets that the
+/// client's end keeps in this program are counted in.
+std::uint64_t measure_idle_octets() {
+  constexpr std::uint64_t idle = 200;
+  const auto directory = node_directory();
+  std::uint64_t held = 0;
+  {
+    SocketBroker broker(directory, {});
+    // What the first connections bring along is not what each one costs.
+    for (int i = 0; i < 20; ++i) broker.add_idle_client();
+    const std::uint64_t before = held_octets();
+    for (std::uint64_t i = 0; i < idle; ++i) broker.add_idle_client();
+    held = (held_octets() - before) / idle;
+  }
+  std::filesystem::remove_all(directory);
+  MESSAGE("octets of an idle connection " << held);
+  return held;
+}
+
 /// Of 1,000 messages, in batches of 500.
 SystemCalls measure_calls(const Load& load) {
-  const auto directory = std::filesystem::temp_directory_path() /
-                         ("warren-counters-" + std::to_string(::getpid()));
+  const auto directory = node_directory();
   SystemCalls calls;
   {
     SocketBroker broker(directory, load);
@@ -83,6 +105,10 @@ TEST_CASE("a confirmed message is written once, and a turn's messages share a sy
   CHECK(cost.writes <= 100);
   CHECK(cost.syncs == 50);
   CHECK(cost.disk_bytes < 100 + 65);
+}
+
+TEST_CASE("an idle connection with one channel holds little memory") {
+  CHECK(measure_idle_octets() < 3'400);
 }
 
 // A batch is a turn, or two where the system splits it or a timer comes in between.

@@ -69,15 +69,8 @@ SocketBroker::SocketBroker(const std::filesystem::path& directory, const Load& l
   shard_.run();
   clients_ = std::make_unique<server::AmqpClients>(shard_, *node_, configuration_);
   ASSERT(clients_->listen({"127.0.0.1", 0}, nullptr).has_value());
-  for (auto* client : {&producer_, &consumer_}) {
-    *client = std::make_unique<Client>(clients_->listeners().front().local.port);
-    (*client)->say(codec::amqp091::protocol_header);
-    await(**client, connection_start);
-    (*client)->say(say_login());
-    await(**client, connection_tune);
-    (*client)->say(say_open());
-    await(**client, channel_open_ok);
-  }
+  producer_ = connect();
+  consumer_ = connect();
   producer_->say(say_publisher_setup(load_));
   await(*producer_, load_.is_persistent ? confirm_select_ok : queue_declare_ok);
   consumer_->say(say_consumer_setup(load_));
@@ -87,6 +80,17 @@ SocketBroker::SocketBroker(const std::filesystem::path& directory, const Load& l
 SocketBroker::~SocketBroker() {
   shard_.set_turn_end(nullptr);
   (void)disk_->finish();
+}
+
+std::unique_ptr<SocketBroker::Client> SocketBroker::connect() {
+  auto client = std::make_unique<Client>(clients_->listeners().front().local.port);
+  client->say(codec::amqp091::protocol_header);
+  await(*client, connection_start);
+  client->say(say_login());
+  await(*client, connection_tune);
+  client->say(say_open());
+  await(*client, channel_open_ok);
+  return client;
 }
 
 void SocketBroker::await(Client& client, std::uint64_t method) {
@@ -110,8 +114,8 @@ void SocketBroker::end_turn() {
     if (node_->phase() == cluster::NodePhase::running) shard_.stop();
     return;
   }
-  if (producer_) producer_->listen();
-  if (consumer_) consumer_->listen();
+  for (Client* client : {producer_.get(), consumer_.get(), awaited_.client})
+    if (client) client->listen();
   go_on();
 }
 

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <vector>
 
 #include "cluster/node.h"
 #include "counters/conversation.h"
@@ -23,6 +24,8 @@ class SocketBroker final : public storage::DiskEvents {
 
   /// What the system was asked for while so many batches went through.
   SystemCalls run(int batches);
+  /// One client more, which opens a channel and says nothing after that.
+  void add_idle_client() { idle_clients_.push_back(connect()); }
 
   void on_disk_done(storage::DiskToken token, base::Result<> result) override {
     node_->on_disk_done(token, std::move(result));
@@ -40,6 +43,7 @@ class SocketBroker final : public storage::DiskEvents {
     Ear ear;
   };
 
+  std::unique_ptr<Client> connect();
   void end_turn();
   void work();
   /// The clients' part; once per turn.
@@ -56,6 +60,7 @@ class SocketBroker final : public storage::DiskEvents {
   net::Timer timer_;
   base::Bytes publishes_;
   std::unique_ptr<Client> producer_, consumer_;
+  std::vector<std::unique_ptr<Client>> idle_clients_;
   struct Awaited {
     Client* client = nullptr;
     std::uint64_t method = 0;
