@@ -37,6 +37,7 @@ struct Context final : QueueContext {
   Channels& channels() override { std::abort(); }
   void remember(const catalog::ResourceName&, const broker::Message&) override { std::abort(); }
   void propose(const catalog::Command&, Done) override {}
+  void catch_up(std::function<void()>) override { std::abort(); }
 
   std::size_t largest() {
     std::size_t largest = 0;

@@ -78,9 +78,11 @@ void DeadLetters::send(const DeadLetterRule& rule, const broker::DyingMessage& d
   std::vector<QueueId> down;
   if (rule.is_delay) down = take_those_down(context_.catalog(), made.queues);
   const auto left = left_.extract(dying.index);
-  if (left && !left.mapped().empty()) {
+  const bool has_had_targets = left && !left.mapped().targets.empty();
+  if (has_had_targets) {
     const auto is_done = [&](QueueId target) {
-      return std::ranges::find(left.mapped(), target) == left.mapped().end();
+      const std::vector<QueueId>& targets = left.mapped().targets;
+      return std::ranges::find(targets, target) == targets.end();
     };
     std::erase_if(made.queues, is_done);
     std::erase_if(down, is_done);
@@ -89,9 +91,13 @@ void DeadLetters::send(const DeadLetterRule& rule, const broker::DyingMessage& d
       context_.remember(exchange, made.message);
   }
   if (made.queues.empty()) {
-    // This node may be about to hear of a binding that was made before the message.
-    const bool is_doubtful = rule.is_delay && !left && made.histories.empty();
-    if (!down.empty() || is_doubtful) return put_off(dying.index, std::move(down));
+    // This node may not have heard of a binding that was made before the message: a check that
+    // begins now will tell.
+    const std::uint64_t check = left ? left.mapped().check : checks_begun_ + 1;
+    const bool is_doubtful = rule.is_delay && !has_had_targets && made.histories.empty() &&
+                             check > checks_over();
+    if (is_doubtful) begin_check();
+    if (!down.empty() || is_doubtful) return put_off(dying.index, {std::move(down), check});
     gone.push_back(dying.index);
     return;
   }
@@ -108,9 +114,17 @@ void DeadLetters::send_to(MessageIndex index, const Letter& letter, QueueId targ
   context_.channels().publish(channel_, last_, letter.message, std::span(&target, 1));
 }
 
-void DeadLetters::put_off(MessageIndex index, std::vector<QueueId> targets) {
-  left_[index] = std::move(targets);
+void DeadLetters::put_off(MessageIndex index, Left left) {
+  left_[index] = std::move(left);
   put_off_.push_back(index);
+}
+
+/// One at a time: who comes while one is under way waits for the next.
+void DeadLetters::begin_check() {
+  if (check_ && !*check_) return;
+  ++checks_begun_;
+  check_ = std::make_shared<bool>(false);
+  context_.catch_up([check = check_] { *check = true; });
 }
 
 void DeadLetters::offer_again() {
@@ -137,7 +151,7 @@ void DeadLetters::on_answers(std::span<const PublishSeq> publishes, bool is_refu
     if (letter.refused.empty())
       confirmed_.push_back(index);
     else
-      put_off(index, std::move(letter.refused));
+      put_off(index, {.targets = std::move(letter.refused)});
     letters_.erase(place);
   }
   context_.wake(replica_.id());

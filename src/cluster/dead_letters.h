@@ -21,7 +21,8 @@ namespace warren::cluster {
 ///
 /// A bounded number of messages is under way; the others wait in the queue, on disk if need be. So
 /// that no target holds up what goes to others, a message that was delayed is put off for those of
-/// its targets that are down or refuse it.
+/// its targets that are down or refuse it. One that leads nowhere is put off as well until this
+/// node's catalog is known to have what others may have known when they published it.
 class DeadLetters final : public broker::ChannelEvents {
  public:
   DeadLetters(QueueContext& context, Replica& replica);
@@ -49,12 +50,19 @@ class DeadLetters final : public broker::ChannelEvents {
     MessageIndex index;
     QueueId target;
   };
+  /// Of a message that was put off.
+  struct Left {
+    std::vector<QueueId> targets;  ///< empty where none was found at first
+    std::uint64_t check = 0;       ///< that is to be over before it may lead nowhere
+  };
 
   bool is_full() const;
   void send(const DeadLetterRule& rule, const broker::DyingMessage& dying,
             std::vector<MessageIndex>& gone);
   void send_to(MessageIndex index, const Letter& letter, QueueId target);
-  void put_off(MessageIndex index, std::vector<QueueId> targets);
+  void put_off(MessageIndex index, Left left);
+  void begin_check();
+  std::uint64_t checks_over() const { return checks_begun_ - (check_ && !*check_ ? 1 : 0); }
   void offer_again();
   void on_answers(std::span<const PublishSeq> publishes, bool is_refusal);
 
@@ -67,8 +75,9 @@ class DeadLetters final : public broker::ChannelEvents {
   std::map<PublishSeq, Sent> sent_;
   std::vector<MessageIndex> confirmed_;
   std::vector<MessageIndex> put_off_;
-  /// The targets that are left for what was put off; empty where none was found at first.
-  std::map<MessageIndex, std::vector<QueueId>> left_;
+  std::map<MessageIndex, Left> left_;
+  std::uint64_t checks_begun_ = 0;  ///< that the catalog is up to date
+  std::shared_ptr<bool> check_;     ///< whether the last one is over; null before the first
   base::Time offer_again_at_ = base::never;
 };
 

@@ -157,6 +157,24 @@ TEST_CASE("what leads nowhere is looked at once more, as a binding may be about 
   CHECK(at.drain(queue) == "a ");
 }
 
+TEST_CASE("what leads nowhere stays until its node has heard what the cluster agreed on") {
+  DelayNode at;
+  at.declare("q");
+  at.delay("a", 100, "k");
+  at.disk_stands = true;
+  at.pass(500ms);
+  at.delay("b", 100, "k");
+  at.pass(10s);
+  CHECK(at.counts("amq.delayed.x").dying == 2);
+  at.disk_stands = false;
+  at.disk.run_all();
+  at.turn();
+  at.bind("q", "k");
+  at.pass(2s);
+  CHECK(at.counts("q").ready == 2);
+  CHECK(at.counts("amq.delayed.x").dying == 0);
+}
+
 TEST_CASE("an expiration counts from when a message is due, and persistence is as it was") {
   DelayNode at;
   auto queue = at.declare("q");

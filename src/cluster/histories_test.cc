@@ -49,6 +49,7 @@ struct Member final : QueueContext, base::Clock {
   Channels& channels() override { return own_channels; }
   void remember(const catalog::ResourceName&, const broker::Message&) override { std::abort(); }
   void propose(const catalog::Command&, Done) override {}
+  void catch_up(std::function<void()>) override { std::abort(); }
 
   void remember(const std::string& body) { histories.remember({"/", "x"}, message(body)); }
   /// As a node does it; the bodies that went to queues.

@@ -22,6 +22,11 @@ void Node::Impl::propose(const catalog::Command& command, Done done) {
   metadata_->propose(command, base::never, std::move(done));
 }
 
+void Node::Impl::catch_up(std::function<void()> done) {
+  metadata_->propose(std::span<const catalog::Command>(), base::never,
+                     [done = std::move(done)](auto) { done(); });
+}
+
 void Node::Impl::on_changed(const std::vector<catalog::Change>& changes) {
   for (const catalog::Change& change : changes) {
     host_->on_change(change);

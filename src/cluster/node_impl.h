@@ -51,6 +51,7 @@ class Node::Impl final : public QueueContext {
   Channels& channels() override { return *channels_; }
   void remember(const catalog::ResourceName& exchange, const broker::Message& message) override;
   void propose(const catalog::Command& command, Done done) override;
+  void catch_up(std::function<void()> done) override;
 
   // Time and turns.
   void tick();

@@ -42,6 +42,9 @@ class QueueContext {
   virtual void remember(const catalog::ResourceName& exchange, const broker::Message& message) = 0;
   using Done = std::function<void(base::Result<catalog::Applied>)>;
   virtual void propose(const catalog::Command& command, Done done) = 0;
+  /// Calls `done` once this node's catalog has all that the cluster agreed on before: not while the
+  /// node is cut off.
+  virtual void catch_up(std::function<void()> done) = 0;
 };
 
 }  // namespace warren::cluster

@@ -136,6 +136,7 @@ struct LedQueue final : QueueContext {
     proposed.push_back(command);
     proposers.push_back(std::move(done));
   }
+  void catch_up(std::function<void()>) override { std::abort(); }
   /// Tells whoever proposed last that it was in vain.
   void refuse_proposal() {
     proposers.back()(base::fail(base::ErrorCode::unavailable, "no majority"));
