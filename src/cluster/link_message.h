@@ -28,6 +28,22 @@ struct HelloRefused {
   template <typename A>
   void fields(A& a) { a(text); }
 };
+/// Who belongs to the cluster, as of an entry of the catalog's log. A node without that entry
+/// learns here whom to let in: perhaps the very leader that is to bring it.
+struct Members {
+  struct Member {
+    NodeName name;
+    std::string uuid;
+    template <typename A>
+    void fields(A& a) { a(name, uuid); }
+    bool operator==(const Member&) const = default;
+  };
+  std::uint64_t generation = 0;
+  std::uint64_t applied = 0;
+  std::vector<Member> members;
+  template <typename A>
+  void fields(A& a) { a(generation, applied, members); }
+};
 struct Ping {
   template <typename A>
   void fields(A&) {}
@@ -159,7 +175,7 @@ struct Remembered {
 };
 
 using LinkMessage =
-    std::variant<Hello, HelloRefused, Ping, Leaving, RaftFrame, Propose, Query, QueryReply,
+    std::variant<Hello, HelloRefused, Members, Ping, Leaving, RaftFrame, Propose, Query, QueryReply,
                  FollowRequest, FollowFrom, SnapshotStart, SnapshotChunk, SnapshotEnd, Append,
                  AppendAck, ToQueue, ToChannel, Remembered, Bulletin>;
 

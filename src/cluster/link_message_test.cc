@@ -24,6 +24,7 @@ std::vector<LinkMessage> samples() {
   std::vector<LinkMessage> all;
   all.emplace_back(Hello{"uuid", {7}});
   all.emplace_back(HelloRefused{"no member"});
+  all.emplace_back(Members{1, 7, {{"rabbit@a", "uuid"}, {"rabbit@b", "other"}}});
   all.emplace_back(Ping{});
   all.emplace_back(Propose{3, {"one command", "another"}});
   all.emplace_back(FollowRequest{{1}, {2}, true, {3}, {4}, {{{1}, {1}}, {{2}, {4}}}});

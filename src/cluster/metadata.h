@@ -61,6 +61,10 @@ class Metadata {
     return *core_;
   }
   const raft::Core& core() const { return *core_; }
+  /// What the catalog is made of: all entries up to that index, in that generation of the group.
+  std::pair<raft::Generation, raft::LogIndex> applied() const {
+    return {core_->generation(), core_->applied_index()};
+  }
   bool is_leader() const { return core_->role() == raft::Role::leader; }
 
   /// `done` is called once: with the result when the command has been applied here, or with

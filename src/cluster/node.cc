@@ -95,7 +95,7 @@ void Node::Impl::work_turn() {
   bool wants_sync = phase_ == NodePhase::starting && log_->synced() < start_;
   channels_->begin_turn();
   for (int round = 0; round < max_rounds; ++round) {
-    reconsider_refused();
+    tell_members();
     membership_->work(now());
     bool is_busy = channels_->flush() || !inbox_.empty();
     reading_.swap(inbox_);

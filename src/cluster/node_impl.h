@@ -107,6 +107,7 @@ class Node::Impl final : public QueueContext {
     bool is_accepted = false;  ///< the peer said hello and is a member
     bool has_refused = false;  ///< it says that this node is no member of its cluster
     std::optional<Hello> refused_hello;  ///< of a peer that this node did not know as a member
+    std::optional<Members> members;      ///< as the peer knows them
     catalog::Incarnation incarnation;
     Bulletins bulletins;  ///< of the peer
   };
@@ -139,6 +140,10 @@ class Node::Impl final : public QueueContext {
   // node_links.cc
   void on_message(const NodeName& peer, LinkMessage message);
   void on_hello(const NodeName& peer, const Hello& hello);
+  Members members() const;
+  void on_members(const NodeName& peer, Members members);
+  void tell_members();
+  bool is_vouched_for(const NodeName& peer, const Hello& hello) const;
   void reconsider_refused();
   void forget_old_refusals();
   std::optional<std::string> refusal(const NodeName& peer, const Hello& hello) const;
@@ -156,7 +161,7 @@ class Node::Impl final : public QueueContext {
   base::Time stop_by_ = base::never;
   std::optional<base::Time> refused_since_;
   std::string refusal_text_;
-  bool are_members_changed_ = false;  ///< and refused links are to be looked at again
+  bool are_members_changed_ = false;  ///< to be told, and refused links are to be looked at again
   bool is_topology_changed_ = true;   ///< members, which of them run or are linked, our phase
   bool is_forced_ = false;
   /// When to write down how far the log is durable, unless more is written before.

@@ -115,7 +115,9 @@ void Node::Impl::on_message(const NodeName& peer, LinkMessage message) {
   if (peer != options_.name && !is_linked(peer)) return;
   std::visit(
       [&]<typename T>(T& body) {
-        if constexpr (std::is_same_v<T, Leaving>)
+        if constexpr (std::is_same_v<T, Members>)
+          on_members(peer, std::move(body));
+        else if constexpr (std::is_same_v<T, Leaving>)
           membership_->on_leaving(peer);
         else if constexpr (std::is_same_v<T, RaftFrame>)
           metadata_->on_raft(peer, body);
@@ -142,8 +144,34 @@ std::optional<std::string> Node::Impl::refusal(const NodeName& peer, const Hello
   if (phase_ == NodePhase::starting) return {};
   const catalog::Node* node = catalog().find_node(peer);
   if (node && node->uuid == hello.uuid) return {};
+  if (is_vouched_for(peer, hello)) return {};
   return "inconsistent_cluster: Node " + peer + " thinks it's clustered with node " +
          options_.name + ", but " + options_.name + " disagrees";
+}
+
+Members Node::Impl::members() const {
+  auto [generation, applied] = metadata_->applied();
+  Members members{generation.value, applied.value, {}};
+  for (const auto& [name, node] : catalog().nodes()) members.members.push_back({name, node.uuid});
+  return members;
+}
+
+void Node::Impl::on_members(const NodeName& peer, Members members) {
+  links_.at(peer).members = std::move(members);
+  reconsider_refused();
+}
+
+/// A node that was away while another joined can't know it, and if that one leads now, nobody else
+/// will tell it. So it believes a member that has more of the catalog's log than itself.
+bool Node::Impl::is_vouched_for(const NodeName& peer, const Hello& hello) const {
+  auto [generation, applied] = metadata_->applied();
+  const std::pair own(generation.value, applied.value);
+  const Members::Member member{peer, hello.uuid};
+  return std::ranges::any_of(links_, [&](const auto& entry) {
+    const std::optional<Members>& known = entry.second.members;
+    return known && std::pair(known->generation, known->applied) > own &&
+           std::ranges::find(known->members, member) != known->members.end();
+  });
 }
 
 void Node::Impl::on_hello(const NodeName& peer, const Hello& hello) {
@@ -151,6 +179,7 @@ void Node::Impl::on_hello(const NodeName& peer, const Hello& hello) {
   if (link == links_.end()) return;
   if (link->second.is_accepted) {
     link->second.has_refused = false;  // it knows better now
+    send(peer, members());
     for (const auto& [key, text] : bulletins_) send(peer, Bulletin{key, text});
     return forget_old_refusals();
   }
@@ -164,6 +193,7 @@ void Node::Impl::on_hello(const NodeName& peer, const Hello& hello) {
   link->second.is_accepted = is_topology_changed_ = true;
   link->second.incarnation = hello.incarnation;
   base::log_info("node {}: the link to {} is up", options_.name, peer);
+  send(peer, members());
   for (const auto& [key, text] : bulletins_) send(peer, Bulletin{key, text});
   membership_->on_linked(peer, hello);
   metadata_->on_link_up(peer);
@@ -178,8 +208,14 @@ void Node::Impl::forget_old_refusals() {
     refused_since_.reset();
 }
 
-void Node::Impl::reconsider_refused() {
+void Node::Impl::tell_members() {
   if (!std::exchange(are_members_changed_, false)) return;
+  for (const auto& [peer, link] : links_)
+    if (link.is_accepted) send(peer, members());
+  reconsider_refused();
+}
+
+void Node::Impl::reconsider_refused() {
   for (auto& [peer, link] : links_) {
     if (!link.refused_hello || refusal(peer, *link.refused_hello)) continue;
     Hello hello = *std::exchange(link.refused_hello, std::nullopt);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <functional>
+#include <set>
 #include <vector>
 
 #include "base/log.h"
@@ -81,6 +82,51 @@ TEST_CASE("only who is out of reach for a while, and not dead, counts as partiti
   single.node->on_peer_dead("rabbit@away");
   single.turn();
   CHECK(single.node->partitioned_members() == none);
+}
+
+TEST_CASE("a node lets in whom a member knows that is ahead of it") {
+  SingleNode single;
+  single.add_member("rabbit@away");
+  std::set<catalog::NodeName> let_in;  // they hear who is a member
+  auto take_frames = [&] {
+    for (const auto& [peer, bytes] : single.node->take_frames()) {
+      LinkParser parser;
+      parser.feed(bytes);
+      for (auto message = parser.take(); message && *message; message = parser.take())
+        if (std::holds_alternative<Members>(**message)) let_in.insert(peer);
+    }
+  };
+  auto hear = [&](const catalog::NodeName& peer, LinkMessage message) {
+    base::Bytes bytes;
+    encode_link_message(bytes, message);
+    single.node->on_link_bytes(peer, bytes);
+    single.turn();
+    take_frames();
+  };
+  using Names = std::set<catalog::NodeName>;
+  single.node->on_link_up("rabbit@away");
+  hear("rabbit@away", Hello{"uuid", {1}});
+  single.node->on_link_up("rabbit@new");
+  hear("rabbit@new", Hello{"new", {1}});
+  CHECK(let_in == Names{"rabbit@away"});
+  SUBCASE("with its data directory") {
+    hear("rabbit@away", Members{1, 1000, {{"rabbit@new", "another"}}});
+    CHECK(let_in == Names{"rabbit@away"});
+    hear("rabbit@away", Members{1, 1001, {{"rabbit@new", "new"}}});
+    CHECK(let_in == Names{"rabbit@away", "rabbit@new"});
+  }
+  SUBCASE("and not whom one knows that is behind") {
+    hear("rabbit@away", Members{1, 1, {{"rabbit@new", "new"}}});
+    hear("rabbit@away", Members{0, 1000, {{"rabbit@new", "new"}}});
+    CHECK(let_in == Names{"rabbit@away"});
+  }
+  SUBCASE("as long as that one is linked") {
+    hear("rabbit@away", Members{1, 1000, {{"rabbit@late", "late"}}});
+    single.node->on_link_down("rabbit@away");
+    single.node->on_link_up("rabbit@late");
+    hear("rabbit@late", Hello{"late", {1}});
+    CHECK(let_in == Names{"rabbit@away"});
+  }
 }
 
 TEST_CASE("members know each other's bulletins for as long as they are linked") {
