@@ -12,6 +12,17 @@ TEST_CASE("crc32c gives the published check value") {
   CHECK(crc32c("6789", crc32c("12345")) == 0xE3069283u);
 }
 
+TEST_CASE("crc32c of much at once is that of one octet after the other") {
+  Random random(1);
+  Bytes bytes(4000, '\0');
+  for (char& octet : bytes) octet = static_cast<char>(random.next());
+  std::uint32_t expected = 77;
+  for (std::size_t size = 1; size <= bytes.size(); ++size) {
+    expected = crc32c(ByteView(bytes).substr(size - 1, 1), expected);
+    CHECK(crc32c(ByteView(bytes).substr(0, size), 77) == expected);
+  }
+}
+
 TEST_CASE("a reader that runs past the end fails for good") {
   ByteReader reader("\x01\x02");
   CHECK(reader.u32() == 0);
