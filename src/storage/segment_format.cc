@@ -137,14 +137,14 @@ std::optional<SegmentIndex> read_segment_index(ByteView bytes, FileId file, Stre
       bytes.substr(bytes.size() - footer_bytes - count * slot_bytes, count * slot_bytes);
   if (crc32c(slots, index.seed) != check) return std::nullopt;
   index.slots.reserve(count);
-  for (ByteReader in(slots); !in.empty();) {
-    std::uint64_t marked_key = in.u64();
-    SegmentSlot slot{.key = SegmentKey{marked_key & key_mask}, .offset = in.u32()};
-    slot.mark = static_cast<std::uint8_t>(marked_key >> mark_in_key);
-    std::uint32_t packed = in.u32();
-    slot.body_bytes = packed >> 1;
-    slot.is_transient = (packed & transient_flag) != 0;
-    index.slots.push_back(slot);
+  for (const char* at = slots.data(); at != slots.data() + slots.size(); at += slot_bytes) {
+    auto marked_key = base::load_network<std::uint64_t>(at);
+    auto packed = base::load_network<std::uint32_t>(at + 12);
+    index.slots.push_back({.key = SegmentKey{marked_key & key_mask},
+                           .offset = base::load_network<std::uint32_t>(at + 8),
+                           .body_bytes = packed >> 1,
+                           .is_transient = (packed & transient_flag) != 0,
+                           .mark = static_cast<std::uint8_t>(marked_key >> mark_in_key)});
   }
   return index;
 }
