@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <compare>
 #include <cstddef>
 #include <iterator>
@@ -72,6 +74,11 @@ class Ring {
   const T& front() const { return (*this)[0]; }
   T& back() { return (*this)[size_ - 1]; }
   const T& back() const { return (*this)[size_ - 1]; }
+
+  /// Makes the block as large at once as that many would make it.
+  void reserve(std::size_t size) {
+    if (size > slots_.size()) resize(std::bit_ceil(std::max(size, least)));
+  }
 
   iterator begin() { return {this, 0}; }
   iterator end() { return {this, size_}; }

@@ -92,3 +92,18 @@ TEST_CASE("what is popped is let go at once") {
   ring.pop_back();
   CHECK(value.use_count() == 1);
 }
+
+TEST_CASE("a ring with room reserved keeps what it holds and grows no more on the way") {
+  Ring<std::uint64_t> ring;
+  for (std::uint64_t value = 0; value < 6; ++value) ring.push_back(value);
+  ring.pop_front();
+  ring.push_back(6);
+  ring.reserve(100);
+  std::size_t capacity = ring.capacity();
+  CHECK(capacity == 128);
+  for (std::uint64_t value = 7; value <= 100; ++value) ring.push_back(value);
+  ring.reserve(1);
+  CHECK(ring.capacity() == capacity);
+  REQUIRE(ring.size() == 100);
+  for (std::size_t i = 0; i < ring.size(); ++i) CHECK(ring[i] == i + 1);
+}

@@ -38,6 +38,8 @@ class MessageRun {
 
   /// The index must not be there yet. A message that is empty must be stored.
   void insert(Entry entry);
+  /// So many are about to be inserted.
+  void reserve(std::size_t messages) { run_.reserve(run_.size() + messages); }
 
   bool empty() const { return size_ == 0; }
   std::size_t size() const { return size_; }
@@ -122,6 +124,8 @@ class ReadyMessages {
   void insert(Entry entry);
   /// Of a message that is on disk only.
   void insert_stored(Entry entry, std::uint8_t priority);
+  /// So many without a priority are about to be inserted.
+  void reserve(std::size_t messages) { least_.reserve(messages); }
   /// What was taken may come back when it isn't in memory any more: notes its priority until it is
   /// inserted again or forgotten.
   void note(const Entry& taken);

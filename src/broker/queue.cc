@@ -125,6 +125,10 @@ void Queue::put_stored(MessageIndex index, std::uint32_t body_bytes, std::uint8_
       {.index = index, .message = {}, .body_bytes = body_bytes, .stored = true}, priority);
 }
 
+void Queue::reserve(std::size_t messages) {
+  state_->ready.reserve(messages);
+}
+
 void Queue::set_max_priority(std::uint8_t most) {
   state_->ready.set_max_priority(most);
 }

@@ -76,6 +76,8 @@ class Queue {
   void put(MessageIndex index, Message message, bool redelivered);
   /// Of a message that is on disk only.
   void put_stored(MessageIndex index, std::uint32_t body_bytes, std::uint8_t priority);
+  /// So many are about to be put in: spares making room for them step by step.
+  void reserve(std::size_t messages);
   /// Ready messages leave by priority; higher ones than `most` count as `most`. Zero, as it is at
   /// first: priorities mean nothing. Before it, `put_stored` keeps priorities up to the last most.
   void set_max_priority(std::uint8_t most);

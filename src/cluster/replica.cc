@@ -1,6 +1,7 @@
 #include "cluster/replica.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "base/assert.h"
@@ -117,15 +118,16 @@ void Replica::apply(const QueueEntry& entry) {
 }
 
 void Replica::put(MessageIndex index, const broker::Message& message) {
-  if (recovering_)
-    recovering_->messages.insert_or_assign(index, message);
-  else
-    queue_.put(index, message, false);
+  if (!recovering_) return queue_.put(index, message, false);
+  // Written again by a move, with the first record still there.
+  if (index <= recovering_->highest && recovering_->messages.find(index)) return;
+  recovering_->messages.insert({.index = index, .message = message});
+  recovering_->highest = std::max(recovering_->highest, index);
 }
 
 void Replica::settle(const std::vector<MessageIndex>& messages) {
   if (recovering_) {
-    for (MessageIndex index : messages) recovering_->messages.erase(index);
+    for (MessageIndex index : messages) recovering_->messages.take(index);
     recovering_->settled.insert(recovering_->settled.end(), messages.begin(), messages.end());
   } else if (pages_) {
     for (MessageIndex index : messages) has_dead_segment_ |= pages_->settle(index);

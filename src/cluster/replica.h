@@ -1,6 +1,5 @@
 #pragma once
 
-#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -180,7 +179,8 @@ class Replica {
   std::vector<std::string> damage_;
   /// During recovery messages come in any order; empty afterwards.
   struct Recovering {
-    std::map<MessageIndex, broker::Message> messages;
+    broker::MessageRun messages;
+    MessageIndex highest;                        ///< of all that were in `messages`
     std::vector<storage::SegmentNote> segments;  ///< as last listed
     std::vector<MessageIndex> settled;           ///< after that
   };

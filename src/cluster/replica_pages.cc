@@ -407,9 +407,10 @@ void ReplicaPages::finish_compaction(bool is_good) {
 // Recovery.
 
 void ReplicaPages::recover(const std::vector<storage::SegmentNote>& notes,
-                           const std::vector<MessageIndex>& settled, std::vector<Live>& live,
+                           std::vector<MessageIndex> settled,
+                           const std::function<void(const Live&)>& visit,
                            std::vector<std::string>& damage) {
-  std::vector<std::pair<FileId, storage::SegmentIndex>> indexes;
+  std::ranges::sort(settled);
   for (const storage::SegmentNote& note : notes) {
     bool is_damaged = false;
     auto index = store_.load_index(note.file, stream_, note.extent, is_damaged);
@@ -421,19 +422,16 @@ void ReplicaPages::recover(const std::vector<storage::SegmentNote>& notes,
     Segment segment(note.file, note.extent, *index);
     segment.set_synced();
     for (storage::KeyRange range : note.settled) segment.settle(range);
+    auto gone = std::ranges::lower_bound(settled, index_of(segment.first()));
+    for (; gone != settled.end() && *gone <= index_of(segment.last()); ++gone)
+      segment.settle(key_of(*gone));
     for (const storage::SegmentSlot& slot : index->slots)
       if (slot.is_transient) segment.settle(slot.key);
     stored_ = std::max(stored_, index_of(segment.last()));
-    segments_.add(std::move(segment));
-    indexes.emplace_back(note.file, std::move(*index));
-  }
-  for (MessageIndex index : settled) settle(index);
-  for (const auto& [file, index] : indexes) {
-    const Segment* segment = segments_.find(file);
-    for (std::size_t slot = 0; slot < index.slots.size(); ++slot)
-      if (segment->is_live(slot))
-        live.push_back({index_of(index.slots[slot].key), index.slots[slot].body_bytes,
-                        index.slots[slot].mark});
+    const Segment& added = segments_.add(std::move(segment));
+    for (std::size_t slot = 0; slot < added.count(); ++slot)
+      if (added.is_live(slot))
+        visit({index_of(added.key(slot)), index->slots[slot].body_bytes, index->slots[slot].mark});
   }
 }
 

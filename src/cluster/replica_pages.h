@@ -1,6 +1,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -76,16 +77,15 @@ class ReplicaPages {
   bool is_refused() const { return refuses_writes_ || refuses_reads_; }
   void retry() { refuses_writes_ = refuses_reads_ = false; }
 
-  /// Recovery: takes the segments as listed; those that are damaged are reported to the log.
-  /// Appends what is live to `live` with the length of the body, in order.
+  /// Recovery: takes the segments as listed, and what left them after that, in any order; says
+  /// which are damaged. Gives what is live to `visit`, in order; all before it is known by then.
   struct Live {
     MessageIndex index;
     std::uint32_t body_bytes;
     std::uint8_t priority;
   };
-  void recover(const std::vector<storage::SegmentNote>& notes,
-               const std::vector<MessageIndex>& settled, std::vector<Live>& live,
-               std::vector<std::string>& damage);
+  void recover(const std::vector<storage::SegmentNote>& notes, std::vector<MessageIndex> settled,
+               const std::function<void(const Live&)>& visit, std::vector<std::string>& damage);
   /// Whether a segment says anything of that message.
   bool knows(MessageIndex index);
 

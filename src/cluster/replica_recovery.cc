@@ -15,6 +15,16 @@ storage::SegmentNote note_of(const ListedSegment& listed) {
   return note;
 }
 
+/// No more than are left in the segments. Where messages are missing between others, it is less.
+std::size_t least_live(const std::vector<storage::SegmentNote>& notes, std::size_t settled_since) {
+  std::uint64_t most = 0, settled = settled_since;
+  for (const storage::SegmentNote& note : notes) {
+    most += note.count;
+    for (storage::KeyRange keys : note.settled) settled += keys.last.value - keys.first.value + 1;
+  }
+  return most - std::min(most, settled);
+}
+
 }  // namespace
 
 void Replica::recover(storage::LogPosition position, std::uint8_t kind, base::ByteView payload) {
@@ -100,32 +110,33 @@ void Replica::recover_header(base::ByteView payload) {
 void Replica::finish_recovery(std::set<storage::FileId>& wanted) {
   if (!recovering_) return;
   std::unique_ptr<Recovering> found = std::move(recovering_);
-  std::vector<ReplicaPages::Live> live;
-  if (!found->segments.empty()) {
-    pages().recover(found->segments, found->settled, live, damage_);
-    for (const storage::SegmentNote& note : found->segments) wanted.insert(note.file);
-    has_dead_segment_ = true;
-    is_rescuing_ = !damage_.empty();
-  }
   // What the queue makes of priorities is not known yet, and a message can't be asked for its own
   // any more when it is on disk only.
   auto note_priority = [this](std::uint8_t priority) {
     if (priority > 0 && queue_.max_priority() == 0) queue_.set_max_priority(UINT8_MAX);
   };
-  for (const ReplicaPages::Live& message : live) note_priority(message.priority);
-  auto next = live.begin();
-  auto put_stored_before = [&](MessageIndex index) {
-    for (; next != live.end() && next->index < index; ++next)
-      queue_.put_stored(next->index, next->body_bytes, next->priority);
+  broker::MessageRun::Cursor next(found->messages, {});
+  auto put_logged_before = [&](MessageIndex index) {
+    for (; next.current() && next.current()->index < index; next.advance()) {
+      // What a segment holds, and what left it, is the segment's to say.
+      if (pages_ && pages_->knows(next.current()->index)) continue;
+      note_priority(next.current()->message.priority());
+      queue_.put(next.current()->index, next.current()->message, false);
+    }
   };
-  for (auto& [index, message] : found->messages) {
-    put_stored_before(index);
-    // What a segment holds, and what left it, is the segment's to say.
-    if (pages_ && pages_->knows(index)) continue;
-    note_priority(message.priority());
-    queue_.put(index, std::move(message), false);
+  if (!found->segments.empty()) {
+    queue_.reserve(least_live(found->segments, found->settled.size()));
+    auto put_stored = [&](const ReplicaPages::Live& message) {
+      put_logged_before(message.index);
+      note_priority(message.priority);
+      queue_.put_stored(message.index, message.body_bytes, message.priority);
+    };
+    pages().recover(found->segments, std::move(found->settled), put_stored, damage_);
+    for (const storage::SegmentNote& note : found->segments) wanted.insert(note.file);
+    has_dead_segment_ = true;
+    is_rescuing_ = !damage_.empty();
   }
-  put_stored_before(MessageIndex{UINT64_MAX});
+  put_logged_before(MessageIndex{UINT64_MAX});
   written_ = last_;
   discarded_ = applied_;
 }

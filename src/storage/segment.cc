@@ -70,9 +70,9 @@ Segment* SegmentSet::find_from(SegmentKey key) {
   return found == segments_.end() ? nullptr : &*found;
 }
 
-void SegmentSet::add(Segment segment) {
+Segment& SegmentSet::add(Segment segment) {
   auto place = std::ranges::upper_bound(segments_, segment.first(), {}, &Segment::first);
-  segments_.insert(place, std::move(segment));
+  return *segments_.insert(place, std::move(segment));
 }
 
 void SegmentSet::remove(FileId file) {

@@ -82,7 +82,7 @@ class SegmentSet {
   /// The one that holds the key or, if none does, the next one; null behind the last.
   Segment* find_from(SegmentKey key);
 
-  void add(Segment segment);
+  Segment& add(Segment segment);
   void remove(FileId file);
   /// The message left. True when nothing is wanted any more in its segment; false as well when it
   /// is not here.
