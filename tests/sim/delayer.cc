@@ -133,10 +133,13 @@ void Delayer::on_delivery(std::string_view, const broker::Delivery& delivery) {
     return world_.fail(fmt::format("{}: message {} does not say that it waited", name(), number));
   taken_.insert(number);
   missing_.erase(number);
-  call([this, from = delivery.queue, lease = delivery.lease,
-        index = delivery.index](cluster::Node& node) {
-    node.settle(channel(), from, lease, std::span(&index, 1), broker::Outcome::acknowledged);
-    node.grant(channel(), "late", 1);
+  // Not within the node's turn: the answer's own turn may be the node's last.
+  later(base::Duration(0), [this, from = delivery.queue, lease = delivery.lease,
+                            index = delivery.index] {
+    call([this, from, lease, index](cluster::Node& node) {
+      node.settle(channel(), from, lease, std::span(&index, 1), broker::Outcome::acknowledged);
+      node.grant(channel(), "late", 1);
+    });
   });
 }
 
