@@ -113,7 +113,11 @@ void Ledger::rejected(QueueId queue, std::uint64_t number, QueueId dead_letters)
 
 void Ledger::settled_durably(QueueId queue, std::uint64_t number) {
   world_.trace("settled durably: message {} of queue {}", number, queue.value);
-  if (Message* message = find(queue, number)) message->is_settled_durably = true;
+  Message* message = find(queue, number);
+  if (!message) return;
+  // A crash of the queue's only node forgets a transient message with all that became of it, and
+  // one that was not confirmed is then published once more.
+  message->is_settled_durably |= message->is_persistent || message->is_confirmed;
 }
 
 void Ledger::excuse_messages(QueueId queue) {
