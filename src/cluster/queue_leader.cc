@@ -339,6 +339,10 @@ void QueueLeader::on_catalog_changed() {
   const catalog::Queue* queue = record();
   if (!queue) return;
   std::erase_if(expelling_, [this](const auto& entry) { return !is_in_sync(entry.first); });
+  // Who left throws its copy away. When it comes back, what it acknowledged before counts no more.
+  std::erase_if(followers_, [&](const auto& entry) {
+    return std::ranges::find(queue->replicas, entry.first) == queue->replicas.end();
+  });
   for (auto& [name, follower] : followers_) {
     // A proposal of another placement version is refused, and so is one for a node that is down,
     // whose coming up makes another version. Nobody has to wait for those.
