@@ -109,6 +109,7 @@ class FileDisk::Files {
       if (size < 0) return system_error("write", path_of(file));
       data.remove_prefix(static_cast<std::size_t>(size));
       offset += static_cast<std::uint64_t>(size);
+      target->length = std::max(target->length, offset);
     }
     return {};
   }
@@ -223,7 +224,6 @@ class FileDisk::Files {
   /// records. Where that fails, the write that follows tells why.
   static void write_ahead(OpenFile& file, std::uint64_t end) {
     if (end <= file.length) return;
-    file.length = end;
     static constexpr std::array<char, ahead_step / 16> zeros{};
     std::array<iovec, ahead_step / zeros.size()> pieces;
     int count = 0;
@@ -233,7 +233,7 @@ class FileDisk::Files {
     }
     const ssize_t size =
         ::pwritev(file.descriptor, pieces.data(), count, static_cast<off_t>(end));
-    if (size > 0) file.length += static_cast<std::uint64_t>(size);
+    if (size > 0) file.length = end + static_cast<std::uint64_t>(size);
   }
 
   /// Where a file system can't do it, its files grow as they are written.

@@ -15,7 +15,9 @@ namespace warren::server {
 ///
 /// A file of the log has its room from the beginning, so the disk can only be full when one begins.
 /// Then the file "reserve" becomes that file: what is under way can be finished, and consumers can
-/// go on. Segments are refused from then on, until there is a reserve again.
+/// go on. Segments are refused from then on, until there is a reserve again. A new file of the log
+/// is filled with zeros ahead of small batches, up to the next multiple of 256 KiB: a sync over
+/// bytes that were there takes half the time.
 class FileDisk final : public storage::Disk {
  public:
   /// Makes the directory when it is missing. `events` must outlive the disk; it hears of requests

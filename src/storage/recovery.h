@@ -57,7 +57,8 @@ using RecordVisitor =
 /// that it visits is durable when it returns. Records that their stream released long ago may come
 /// again, and a record that was moved comes in its old and in its new place: visitors must bear it.
 ///
-/// Bytes that don't verify at or after the highest synced mark are a torn tail: the log ends there.
+/// Zeros up to a file's end were never written: its records end before them. Other bytes that don't
+/// verify at or after the highest synced mark are a torn tail: the log ends there.
 /// Before the mark they are corruption: listed, and skipped up to the next record that verifies.
 /// The caller decides whether a log with corruption may be used. An error means that files can't
 /// be read at all, or were written by a later version of the format.
