@@ -1,6 +1,7 @@
 #include "cluster/queue_host.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/log.h"
 #include "broker/queue_arguments.h"
@@ -138,7 +139,8 @@ void QueueHost::drop(QueueId id) {
   hosted->second.replica->forget();
   resident_bytes_ -= hosted->second.resident_bytes;
   hosted_.erase(hosted);
-  fat_.erase(id);
+  fat_.queues.erase(id);
+  filled_.queues.erase(id);
   refused_.erase(id);
   if (compacting_ == id) compacting_ = QueueId{};
   awake_.erase(id);
@@ -250,6 +252,7 @@ void QueueHost::tick(base::Time now) {
 }
 
 base::Time QueueHost::deadline() const {
+  if (is_awake()) return base::Time{};
   base::Time deadline = retry_at_;
   if (!alarms_.empty()) deadline = std::min(deadline, alarms_.begin()->first);
   if (!refused_.empty() && retry_at_ == base::never) deadline = base::Time{};
@@ -303,8 +306,9 @@ void QueueHost::count(QueueId id, Hosted& hosted) {
   bool was_fat = hosted.resident_bytes > thin, is_fat = bytes > thin;
   resident_bytes_ += bytes - hosted.resident_bytes;
   hosted.resident_bytes = bytes;
-  if (is_fat && !was_fat) fat_.insert(id);
-  if (was_fat && !is_fat) fat_.erase(id);
+  if (is_fat && !was_fat) fat_.queues.insert(id);
+  if (was_fat && !is_fat) fat_.queues.erase(id);
+  if (!std::exchange(hosted.is_filled, true)) filled_.queues.insert(id);
 }
 
 void QueueHost::compact(QueueId id, Hosted& hosted) {
@@ -312,22 +316,29 @@ void QueueHost::compact(QueueId id, Hosted& hosted) {
   if (!compacting_ && hosted.replica->compact()) compacting_ = id;
 }
 
-void QueueHost::page() {
-  std::uint64_t freed = 0;
-  for (std::size_t left = fat_.size(); left > 0 && resident_bytes_ > memory_budget_; --left) {
-    auto next = fat_.lower_bound(next_fat_);
-    if (next == fat_.end()) next = fat_.begin();
-    if (next == fat_.end()) break;
-    QueueId id = *next;
-    next_fat_ = id.next();
-    Hosted* hosted = find_hosted(id);
-    std::uint64_t before = resident_bytes_;
-    std::uint64_t promised = hosted->replica->page_out(resident_bytes_ - memory_budget_);
-    count(id, *hosted);
-    freed += promised - (before - resident_bytes_);
-    if (resident_bytes_ <= memory_budget_ + freed) break;
+/// Whether that is enough, at the latest when what is under way has been written.
+bool QueueHost::page_out(PagingTurn& turn, bool is_urgent) {
+  std::uint64_t coming = 0;
+  auto is_enough = [&] { return resident_bytes_ <= memory_budget_ + coming; };
+  for (std::size_t left = turn.queues.size(); left > 0 && !is_enough(); --left) {
+    auto place = turn.queues.lower_bound(turn.next);
+    if (place == turn.queues.end()) place = turn.queues.begin();
+    const QueueId id = *place;
+    turn.next = id.next();
+    Hosted& hosted = *find_hosted(id);
+    coming += hosted.replica->page_out(resident_bytes_ - memory_budget_ - coming, is_urgent);
+    count(id, hosted);
+    if (hosted.resident_bytes > 0 || &turn != &filled_) continue;
+    turn.queues.erase(id);
+    hosted.is_filled = false;
   }
-  bool was_overloaded = is_overloaded_;
+  return is_enough();
+}
+
+void QueueHost::page() {
+  const bool is_short = resident_bytes_ > 2 * memory_budget_;
+  if (!page_out(fat_, is_short) && is_short) page_out(filled_, true);
+  const bool was_overloaded = is_overloaded_;
   is_overloaded_ = resident_bytes_ > 2 * memory_budget_;
   if (was_overloaded && !is_overloaded_)
     for (auto& [id, hosted] : hosted_)

@@ -61,7 +61,8 @@ class QueueHost {
   /// after `work`.
   void page();
   void on_segment(storage::SegmentEvent event);
-  /// Twice the budget is in memory: the disk does not keep up, or refuses.
+  /// Twice the budget is in memory, and all that can be done has begun: the disk does not keep up,
+  /// or refuses.
   bool is_overloaded() const { return is_overloaded_; }
   std::uint64_t resident_bytes() const { return resident_bytes_; }
 
@@ -84,7 +85,14 @@ class QueueHost {
     /// Most of its messages are not wanted soon, so little of them stays in memory.
     bool is_patient = false;
     std::uint64_t resident_bytes = 0;  ///< of its messages, as last counted
+    bool is_filled = false;            ///< listed in filled_
     base::Time wake_at = base::never;  ///< its entry in alarms_
+  };
+
+  /// Queues whose messages are paged out in turn.
+  struct PagingTurn {
+    std::set<QueueId> queues;
+    QueueId next;
   };
 
   void place(QueueId queue);
@@ -98,14 +106,15 @@ class QueueHost {
   void count(QueueId id, Hosted& hosted);
   void compact(QueueId id, Hosted& hosted);
   void page_out_if_patient(QueueId id, Hosted& hosted);
+  bool page_out(PagingTurn& turn, bool is_urgent);
 
   QueueContext& context_;
   storage::Log& log_;
   storage::SegmentStore& segments_;
   std::uint64_t memory_budget_;
   std::uint64_t resident_bytes_ = 0;
-  std::set<QueueId> fat_;  ///< those whose messages are worth a segment
-  QueueId next_fat_;       ///< where paging goes on
+  PagingTurn fat_;     ///< those whose messages are worth a segment
+  PagingTurn filled_;  ///< all that have some, or had: the thin ones are for when memory is short
   std::set<QueueId> refused_;
   base::Time retry_at_ = base::never;
   QueueId compacting_;

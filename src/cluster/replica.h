@@ -79,9 +79,9 @@ class Replica {
   /// Takes what is still needed from before `target` elsewhere, so that old files can go: much of
   /// it into segments, which takes several calls, little of it to the log's end.
   void move(storage::LogPosition target);
-  /// Frees memory: forgets what segments hold, and begins to write more to them. Returns how many
-  /// bytes will be free.
-  std::uint64_t page_out(std::uint64_t wanted_bytes);
+  /// Frees memory: drops what segments hold, when `is_urgent` also what is about to be delivered,
+  /// and begins to write more to them. Returns how many bytes that will free in the end.
+  std::uint64_t page_out(std::uint64_t wanted_bytes, bool is_urgent = false);
   /// Reads what is to be delivered next. Call after deliveries.
   void page_in();
   /// A snapshot needs the messages from there on.

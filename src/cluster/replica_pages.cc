@@ -104,11 +104,11 @@ void ReplicaPages::sync() {
   store_.sync(stream_, syncing_);
 }
 
-void ReplicaPages::evict(bool has_consumers) {
+void ReplicaPages::evict(bool keeps_next) {
   MessageIndex front = queue_.first_ready();
   std::deque<Window> kept;
   for (const Window& window : windows_) {
-    if (has_consumers && front && window.last >= front && kept.size() < 2)
+    if (keeps_next && front && window.last >= front && kept.size() < 2)
       kept.push_back(window);
     else
       queue_.evict(window.first, window.last);
@@ -252,7 +252,11 @@ void ReplicaPages::page_in(const Reading& reading, base::ByteView bytes, const S
   queue_.page_in(bodies);
   // What is dying may be anywhere.
   if (queue_.counts().dying > 0) return;
-  while (!windows_.empty() && windows_.front().last < queue_.lowest_ready()) windows_.pop_front();
+  while (!windows_.empty() && windows_.front().last < queue_.lowest_ready()) {
+    // Channels may hold some of it.
+    queue_.evict(windows_.front().first, windows_.front().last);
+    windows_.pop_front();
+  }
 }
 
 broker::Message ReplicaPages::load(MessageIndex index) {

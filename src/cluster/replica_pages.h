@@ -35,8 +35,9 @@ class ReplicaPages {
   void store(MessageIndex up_to);
   /// Begins to make durable what is written.
   void sync();
-  /// Drops from memory what was read and is not about to be delivered.
-  void evict(bool has_consumers);
+  /// Drops from memory what can be read again, except, when `keeps_next`, what is about to be
+  /// delivered.
+  void evict(bool keeps_next);
 
   /// The message left the queue. True when a segment became empty by it.
   bool settle(MessageIndex index) { return segments_.settle({index.value}); }

@@ -66,3 +66,29 @@ TEST_CASE("segments are written again when there is room") {
   CHECK(paged.pages.stored() == MessageIndex{3});
   CHECK(paged.queue.resident_bytes() == 0);
 }
+
+TEST_CASE("what a channel holds leaves memory with what was read beside it") {
+  Paged paged;
+  const broker::ChannelId channel{1};
+  std::vector<broker::Queue::Outgoing> outgoing;
+  broker::Subscription subscription;
+  subscription.consumer_tag = "c";
+  subscription.credit = 5;
+  REQUIRE(paged.queue.subscribe(channel, subscription));
+  paged.queue.deliver({5}, 1, outgoing);
+  // The first is in the channel's hands, the others go soon.
+  paged.store(3);
+  paged.queue.deliver({5}, 2, outgoing);
+  paged.queue.unsubscribe(channel, "c");
+  for (std::uint64_t index = 4; index <= 5; ++index)
+    paged.queue.put({index}, broker::Message::make({"", "q", "", "body", true, 0}), false);
+  paged.store(5);
+  REQUIRE(paged.queue.subscribe(channel, subscription));
+  paged.queue.deliver({5}, 5, outgoing);
+  paged.pages.read_ahead(true);
+  paged.disk.run_all();
+  paged.queue.deliver({5}, 5, outgoing);
+  CHECK(outgoing.size() == 5);
+  CHECK(paged.queue.counts().unacknowledged == 5);
+  CHECK(paged.queue.resident_bytes() == 0);
+}
