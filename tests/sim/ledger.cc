@@ -91,7 +91,14 @@ void Ledger::note_leader(const catalog::Queue& record) {
   if (place->second != record.leader)
     world_.fail(fmt::format("epoch {} of queue {} has two leaders: {} and {}", record.epoch.value,
                             record.id.value, place->second, record.leader));
-  if (is_new && record.replicas.size() == 1) queue.single_in = ++generation_;
+  if (!is_new) return;
+  // Replicas that are not in sync are nothing yet. Who was the leader before and is alone in sync
+  // has not taken over from another copy.
+  const bool leads_again =
+      place != queue.leaders.begin() && std::prev(place)->second == record.leader;
+  const bool is_alone =
+      record.replicas.size() == 1 || (leads_again && record.in_sync.size() == 1);
+  if (is_alone) queue.single_in = ++generation_;
 }
 
 void Ledger::settled(QueueId queue, std::uint64_t number) {

@@ -76,16 +76,20 @@ void Scenario::settle_down() {
   world_.run_for(seconds(2));
   for (Publisher* publisher : publishers_) publisher->finish();
   delayer_->finish();
+  // Confirms wait while much more is in memory than may be; a slow disk takes that in pieces.
+  const bool is_slow = settings_.slowest_disk > milliseconds(4);
   bool is_done = world_.run_until(
       [&] {
         for (Publisher* publisher : publishers_)
           if (!publisher->is_idle()) return false;
         return true;
       },
-      seconds(40));
+      is_slow ? seconds(200) : seconds(40));
   if (!is_done && !world_.failure()) {
     std::string text = "publishes are not answered:";
     for (Publisher* publisher : publishers_) text += "\n  " + publisher->describe();
+    if (world_.options().is_verbose)
+      for (Machine* machine : world_.machines()) trace_replicas(*machine);
     return world_.fail(text + describe_state());
   }
   world_.run_for(seconds(2));
