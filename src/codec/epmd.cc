@@ -49,9 +49,9 @@ NodeInfo read_node(base::ByteReader& reader) {
 
 /// Names stand in a text answer, one on a line.
 bool is_usable_name(std::string_view name) {
-  return !name.empty() && std::ranges::none_of(name, [](char octet) {
-    return octet == '\0' || octet == '\n' || octet == ' ';
-  });
+  if (name.empty() || name.size() > max_name_size) return false;
+  return std::ranges::none_of(
+      name, [](char octet) { return octet == '\0' || octet == '\n' || octet == ' '; });
 }
 
 base::Result<Request> decode_request(ByteView body) {
@@ -169,6 +169,7 @@ base::Result<std::optional<PortResponse>> take_port_response(Bytes& buffer) {
   PortResponse response;
   if (result == 0) response.node = read_node(reader);
   if (reader.failed()) return std::nullopt;
+  if (response.node && !is_usable_name(response.node->name)) return malformed("port response");
   buffer.erase(0, buffer.size() - reader.rest().size());
   return response;
 }

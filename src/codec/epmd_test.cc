@@ -97,6 +97,14 @@ TEST_CASE("malformed requests are refused") {
   }
 }
 
+TEST_CASE("names that are longer than any is are refused") {
+  const Bytes name(256, 'a');
+  Bytes request = from_hex("010d78006a4d0000060005" "0100") + name + from_hex("0000");
+  CHECK(take_request(request).error().code == warren::base::ErrorCode::frame_error);
+  Bytes response = from_hex("7700006a4d0000060005" "0100") + name + from_hex("0000");
+  CHECK(take_port_response(response).error().code == warren::base::ErrorCode::frame_error);
+}
+
 TEST_CASE("random bytes never upset the decoders") {
   Random random(6);
   for (int round = 0; round < 20000; ++round) {

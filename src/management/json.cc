@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
+#include <boost/json/basic_parser_impl.hpp>
+#include <charconv>
 
 #include "base/utf8.h"
 
@@ -51,6 +53,56 @@ void append_json(std::string& out, const Json& value) {
     }
   }
 }
+
+/// Makes a value of what the parser finds. The parser's own doubles may be off by a bit or two, so
+/// that one which is printed would come back as another.
+struct ValueMaker {
+  using Error = boost::json::error_code;
+  using Text = boost::json::string_view;
+  static constexpr std::size_t max_object_size = JsonObject::max_size();
+  static constexpr std::size_t max_array_size = JsonArray::max_size();
+  static constexpr std::size_t max_key_size = boost::json::string::max_size();
+  static constexpr std::size_t max_string_size = boost::json::string::max_size();
+
+  ValueMaker() { stack.reset(); }
+
+  static bool on_document_begin(Error&) { return true; }
+  static bool on_document_end(Error&) { return true; }
+  static bool on_object_begin(Error&) { return true; }
+  static bool on_array_begin(Error&) { return true; }
+  static bool on_comment_part(Text, Error&) { return true; }
+  static bool on_comment(Text, Error&) { return true; }
+  bool on_object_end(std::size_t members, Error&) { return stack.push_object(members), true; }
+  bool on_array_end(std::size_t items, Error&) { return stack.push_array(items), true; }
+  bool on_key_part(Text text, std::size_t, Error&) { return stack.push_chars(text), true; }
+  bool on_key(Text text, std::size_t, Error&) { return stack.push_key(text), true; }
+  bool on_string_part(Text text, std::size_t, Error&) { return stack.push_chars(text), true; }
+  bool on_string(Text text, std::size_t, Error&) { return stack.push_string(text), true; }
+  bool on_bool(bool flag, Error&) { return stack.push_bool(flag), true; }
+  bool on_null(Error&) { return stack.push_null(), true; }
+  bool on_number_part(Text part, Error&) {
+    number.append(part.data(), part.size());
+    return true;
+  }
+  bool on_int64(std::int64_t value, Text, Error&) {
+    number.clear();
+    return stack.push_int64(value), true;
+  }
+  bool on_uint64(std::uint64_t value, Text, Error&) {
+    number.clear();
+    return stack.push_uint64(value), true;
+  }
+  bool on_double(double value, Text text, Error&) {
+    number.append(text.data(), text.size());
+    // What is out of range stays as the parser has it.
+    std::from_chars(number.data(), number.data() + number.size(), value);
+    number.clear();
+    return stack.push_double(value), true;
+  }
+
+  boost::json::value_stack stack;
+  std::string number;  ///< its parts so far
+};
 
 std::string_view typed_name(const base::FieldValue& value) {
   if (value.as<base::FieldBinary>()) return "binary";
@@ -102,10 +154,12 @@ void append_json_string(std::string& out, std::string_view text) {
 base::Result<Json> parse_json(std::string_view text) {
   boost::json::parse_options options;
   options.max_depth = max_depth;
+  boost::json::basic_parser<ValueMaker> parser(options);
   boost::json::error_code error;
-  Json value = boost::json::parse({text.data(), text.size()}, error, {}, options);
-  if (error) return base::fail(base::ErrorCode::invalid_argument, "not_json");
-  return value;
+  const std::size_t used = parser.write_some(false, text.data(), text.size(), error);
+  if (error || used < text.size())
+    return base::fail(base::ErrorCode::invalid_argument, "not_json");
+  return parser.handler().stack.release();
 }
 
 std::string_view text_of(const boost::json::string& text) { return {text.data(), text.size()}; }

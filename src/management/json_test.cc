@@ -15,6 +15,17 @@ TEST_CASE("doubles are printed as clients know them") {
   CHECK(print_json(7) == "7");
 }
 
+TEST_CASE("a number that is read and printed stays the same") {
+  for (const char* text : {"4.4444444444444443e+21", "0.1", "7.205759403792795e+16",
+                           "2.2250738585072014e-308", "18446744073709551615", "-7"})
+    CHECK(print_json(*parse_json(text)) == text);
+  CHECK(print_json(*parse_json("4444444444444444444444")) == "4.4444444444444443e+21");
+  CHECK(print_json(*parse_json(R"( {"a":[1,-2.50,"b\u00e9",null,true,{}],"a":3.0e2} )")) ==
+        R"({"a":300.0})");
+  CHECK_FALSE(parse_json("[1.5] 2"));
+  CHECK_FALSE(parse_json("1.5.5"));
+}
+
 TEST_CASE("text that is no UTF-8 still makes valid JSON") {
   CHECK(print_json(text_json("a\"\n\x01")) == "\"a\\\"\\n\\u0001\"");
   CHECK(print_json(text_json("\xff\xc3")) == "\"\xEF\xBF\xBD\xEF\xBF\xBD\"");
