@@ -29,7 +29,7 @@ struct Context final : QueueContext {
   void send(const NodeName&, LinkMessage message) override { sent.push_back(std::move(message)); }
   bool is_linked(const NodeName&) const override { return true; }
   std::size_t link_backlog(const NodeName&) const override { return 0; }
-  bool is_overloaded() const override { return false; }
+  bool must_wait_for_memory(catalog::QueueId) override { return false; }
   const base::Clock& clock() const override { std::abort(); }
   void wake(QueueId) override {}
   void wake_at(QueueId, base::Time) override {}

@@ -39,7 +39,7 @@ struct Member final : QueueContext, base::Clock {
   }
   bool is_linked(const NodeName&) const override { return true; }
   std::size_t link_backlog(const NodeName&) const override { return backlog; }
-  bool is_overloaded() const override { return false; }
+  bool must_wait_for_memory(catalog::QueueId) override { return false; }
   const base::Clock& clock() const override { return *this; }
   base::Time now() const override { return {}; }
   base::WallTime wall_time() const override { return {}; }

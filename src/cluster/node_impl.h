@@ -43,7 +43,9 @@ class Node::Impl final : public QueueContext {
   void send(const NodeName& to, LinkMessage message) override;
   bool is_linked(const NodeName& member) const override;
   std::size_t link_backlog(const NodeName& member) const override;
-  bool is_overloaded() const override { return host_->is_overloaded(); }
+  bool must_wait_for_memory(QueueId queue) override {
+    return host_->must_wait_for_memory(queue);
+  }
   const base::Clock& clock() const override { return clock_; }
   void wake(QueueId queue) override { host_->wake(queue); }
   void wake_at(QueueId queue, base::Time at) override { host_->wake_at(queue, at); }

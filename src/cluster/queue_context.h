@@ -27,8 +27,9 @@ class QueueContext {
   virtual bool is_linked(const NodeName& member) const = 0;
   /// Bytes that wait for the link to that member.
   virtual std::size_t link_backlog(const NodeName& member) const = 0;
-  /// Messages wait for the disk in so much memory that nobody should send more.
-  virtual bool is_overloaded() const = 0;
+  /// Whether messages wait for the disk in so much memory that nobody should send more. The queue
+  /// is woken when that is over.
+  virtual bool must_wait_for_memory(QueueId queue) = 0;
   virtual const base::Clock& clock() const = 0;
   /// Has the queue looked after before the turn ends.
   virtual void wake(QueueId queue) = 0;

@@ -144,6 +144,7 @@ void QueueHost::drop(QueueId id) {
   refused_.erase(id);
   if (compacting_ == id) compacting_ = QueueId{};
   awake_.erase(id);
+  waiting_.erase(id);
   syncing_.erase(id);
   asking_.erase(id);
 }
@@ -338,11 +339,13 @@ bool QueueHost::page_out(PagingTurn& turn, bool is_urgent) {
 void QueueHost::page() {
   const bool is_short = resident_bytes_ > 2 * memory_budget_;
   if (!page_out(fat_, is_short) && is_short) page_out(filled_, true);
-  const bool was_overloaded = is_overloaded_;
   is_overloaded_ = resident_bytes_ > 2 * memory_budget_;
-  if (was_overloaded && !is_overloaded_)
-    for (auto& [id, hosted] : hosted_)
-      if (hosted.leader) wake(id);
+  if (!is_overloaded_) awake_.merge(waiting_), waiting_.clear();
+}
+
+bool QueueHost::must_wait_for_memory(QueueId queue) {
+  if (is_overloaded_) waiting_.insert(queue);
+  return is_overloaded_;
 }
 
 void QueueHost::on_segment(storage::SegmentEvent event) {

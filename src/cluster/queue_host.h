@@ -62,8 +62,8 @@ class QueueHost {
   void page();
   void on_segment(storage::SegmentEvent event);
   /// Twice the budget is in memory, and all that can be done has begun: the disk does not keep up,
-  /// or refuses.
-  bool is_overloaded() const { return is_overloaded_; }
+  /// or refuses. The queue is woken when that is over.
+  bool must_wait_for_memory(QueueId queue);
   std::uint64_t resident_bytes() const { return resident_bytes_; }
 
   struct Led {
@@ -119,6 +119,7 @@ class QueueHost {
   base::Time retry_at_ = base::never;
   QueueId compacting_;
   bool is_overloaded_ = false;
+  std::set<QueueId> waiting_;  ///< to be woken when it isn't any more
   std::map<QueueId, Hosted> hosted_;
   std::map<QueueId, LedQueueRecord> known_deliveries_;
   std::set<QueueId> awake_;

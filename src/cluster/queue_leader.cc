@@ -374,9 +374,9 @@ void QueueLeader::commit() {
 }
 
 void QueueLeader::confirm() {
-  // Who has no confirm does not go on publishing for long.
-  if (context_.is_overloaded()) return;
   if (confirms_.empty() || confirms_.front().index > replica_.commit()) return;
+  // Who has no confirm does not go on publishing for long.
+  if (context_.must_wait_for_memory(replica_.id())) return;
   std::map<std::pair<ChannelId, Lease>, std::vector<PublishSeq>> ready;
   auto batch = ready.end();
   while (!confirms_.empty() && confirms_.front().index <= replica_.commit()) {

@@ -126,7 +126,7 @@ struct LedQueue final : QueueContext {
   }
   bool is_linked(const NodeName&) const override { return true; }
   std::size_t link_backlog(const NodeName&) const override { return 0; }
-  bool is_overloaded() const override { return false; }
+  bool must_wait_for_memory(catalog::QueueId) override { return false; }
   const base::Clock& clock() const override { return times; }
   void wake(QueueId) override {}
   void wake_at(QueueId, base::Time at) override { alarm = std::min(alarm, at); }
