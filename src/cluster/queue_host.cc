@@ -15,6 +15,8 @@ namespace {
 constexpr base::Duration retry_interval = std::chrono::seconds(1);
 /// A queue with less than that part of the budget in memory is not worth a segment.
 constexpr std::uint64_t thin_part_of_budget = 256;
+/// More than that is not on its way to segments at once: it is in memory twice until it is there.
+constexpr std::uint64_t most_writing = 32u << 20;
 /// A patient queue keeps no more than that in memory.
 constexpr std::uint64_t patient_bytes = 32u << 20;
 
@@ -138,6 +140,7 @@ void QueueHost::drop(QueueId id) {
   alarms_.erase({hosted->second.wake_at, id});
   hosted->second.replica->forget();
   resident_bytes_ -= hosted->second.resident_bytes;
+  writing_bytes_ -= hosted->second.writing_bytes;
   hosted_.erase(hosted);
   fat_.queues.erase(id);
   filled_.queues.erase(id);
@@ -301,6 +304,9 @@ void QueueHost::page_out_if_patient(QueueId id, Hosted& hosted) {
 }
 
 void QueueHost::count(QueueId id, Hosted& hosted) {
+  std::uint64_t writing = hosted.replica->writing_bytes();
+  writing_bytes_ += writing - hosted.writing_bytes;
+  hosted.writing_bytes = writing;
   std::uint64_t bytes = hosted.replica->queue().resident_bytes();
   if (bytes == hosted.resident_bytes) return;
   std::uint64_t thin = memory_budget_ / thin_part_of_budget;
@@ -317,28 +323,30 @@ void QueueHost::compact(QueueId id, Hosted& hosted) {
   if (!compacting_ && hosted.replica->compact()) compacting_ = id;
 }
 
-/// Whether that is enough, at the latest when what is under way has been written.
-bool QueueHost::page_out(PagingTurn& turn, bool is_urgent) {
-  std::uint64_t coming = 0;
-  auto is_enough = [&] { return resident_bytes_ <= memory_budget_ + coming; };
-  for (std::size_t left = turn.queues.size(); left > 0 && !is_enough(); --left) {
+/// What is under way will make room, or call for the next turn.
+bool QueueHost::has_enough_coming() const {
+  return resident_bytes_ <= memory_budget_ + writing_bytes_ || writing_bytes_ >= most_writing;
+}
+
+void QueueHost::page_out(PagingTurn& turn, bool is_urgent) {
+  for (std::size_t left = turn.queues.size(); left > 0 && !has_enough_coming(); --left) {
     auto place = turn.queues.lower_bound(turn.next);
     if (place == turn.queues.end()) place = turn.queues.begin();
     const QueueId id = *place;
     turn.next = id.next();
     Hosted& hosted = *find_hosted(id);
-    coming += hosted.replica->page_out(resident_bytes_ - memory_budget_ - coming, is_urgent);
+    hosted.replica->page_out(resident_bytes_ - memory_budget_ - writing_bytes_, is_urgent);
     count(id, hosted);
     if (hosted.resident_bytes > 0 || &turn != &filled_) continue;
     turn.queues.erase(id);
     hosted.is_filled = false;
   }
-  return is_enough();
 }
 
 void QueueHost::page() {
   const bool is_short = resident_bytes_ > 2 * memory_budget_;
-  if (!page_out(fat_, is_short) && is_short) page_out(filled_, true);
+  page_out(fat_, is_short);
+  if (is_short) page_out(filled_, true);
   is_overloaded_ = resident_bytes_ > 2 * memory_budget_;
   if (!is_overloaded_) awake_.merge(waiting_), waiting_.clear();
 }

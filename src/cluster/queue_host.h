@@ -85,6 +85,7 @@ class QueueHost {
     /// Most of its messages are not wanted soon, so little of them stays in memory.
     bool is_patient = false;
     std::uint64_t resident_bytes = 0;  ///< of its messages, as last counted
+    std::uint64_t writing_bytes = 0;   ///< of those, on their way to a segment
     bool is_filled = false;            ///< listed in filled_
     base::Time wake_at = base::never;  ///< its entry in alarms_
   };
@@ -106,13 +107,15 @@ class QueueHost {
   void count(QueueId id, Hosted& hosted);
   void compact(QueueId id, Hosted& hosted);
   void page_out_if_patient(QueueId id, Hosted& hosted);
-  bool page_out(PagingTurn& turn, bool is_urgent);
+  void page_out(PagingTurn& turn, bool is_urgent);
+  bool has_enough_coming() const;
 
   QueueContext& context_;
   storage::Log& log_;
   storage::SegmentStore& segments_;
   std::uint64_t memory_budget_;
   std::uint64_t resident_bytes_ = 0;
+  std::uint64_t writing_bytes_ = 0;
   PagingTurn fat_;     ///< those whose messages are worth a segment
   PagingTurn filled_;  ///< all that have some, or had: the thin ones are for when memory is short
   std::set<QueueId> refused_;

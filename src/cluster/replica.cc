@@ -398,12 +398,11 @@ ReplicaPages& Replica::pages() {
   return *pages_;
 }
 
-std::uint64_t Replica::page_out(std::uint64_t wanted_bytes, bool is_urgent) {
+void Replica::page_out(std::uint64_t wanted_bytes, bool is_urgent) {
   std::uint64_t before = queue_.resident_bytes();
   if (pages_) pages_->evict(!is_urgent && queue_.counts().consumers > 0);
   std::uint64_t freed = before - queue_.resident_bytes();
   if (freed < wanted_bytes) pages().store(last_put());
-  return pages_ ? pages_->writing_bytes() : 0;
 }
 
 void Replica::page_in() {

@@ -80,8 +80,10 @@ class Replica {
   /// it into segments, which takes several calls, little of it to the log's end.
   void move(storage::LogPosition target);
   /// Frees memory: drops what segments hold, when `is_urgent` also what is about to be delivered,
-  /// and begins to write more to them. Returns how many bytes that will free in the end.
-  std::uint64_t page_out(std::uint64_t wanted_bytes, bool is_urgent = false);
+  /// and begins to write more to them.
+  void page_out(std::uint64_t wanted_bytes, bool is_urgent = false);
+  /// That much will leave memory when it is written.
+  std::uint64_t writing_bytes() const { return pages_ ? pages_->writing_bytes() : 0; }
   /// Reads what is to be delivered next. Call after deliveries.
   void page_in();
   /// A snapshot needs the messages from there on.
