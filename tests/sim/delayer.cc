@@ -108,6 +108,8 @@ void Delayer::publish(cluster::Node& node) {
   const Number number = ++last_;
   unconfirmed_[last_seq_] = number;
   due_[number] = world_.wall_time() + delay;
+  world_.trace("delayed: message {}, {} of channel {:x}, by {} ms", number, last_seq_.value,
+               channel().value, delay.count());
   node.publish(channel(), last_seq_, make_message(number, delay, random.below(600)),
                std::span(&waiting, 1));
 }
@@ -117,6 +119,7 @@ void Delayer::on_confirmed(std::span<const PublishSeq> publishes) {
     auto number = unconfirmed_.extract(seq);
     if (!number)
       return world_.fail(fmt::format("{}: publish {} is answered twice", name(), seq.value));
+    world_.trace("delayed: message {} is confirmed", number.mapped());
     if (!taken_.contains(number.mapped())) missing_.insert(number.mapped());
   }
 }
@@ -131,6 +134,8 @@ void Delayer::on_delivery(std::string_view, const broker::Delivery& delivery) {
     return world_.fail(fmt::format("{}: message {} comes before its time", name(), number));
   if (!is_marked(delivery.message))
     return world_.fail(fmt::format("{}: message {} does not say that it waited", name(), number));
+  world_.trace("delayed: message {} comes at {} of queue {}{}", number, delivery.index.value,
+               delivery.queue.value, delivery.redelivered ? ", again" : "");
   taken_.insert(number);
   missing_.erase(number);
   // Not within the node's turn: the answer's own turn may be the node's last.
