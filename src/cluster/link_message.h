@@ -100,11 +100,10 @@ struct FollowRequest {
   QueueId queue;
   Epoch epoch;
   bool is_usable = false;  ///< false: it needs a snapshot
-  MessageIndex commit;
   MessageIndex last;
   EpochHistory epochs;
   template <typename A>
-  void fields(A& a) { a(queue, epoch, is_usable, commit, last, epochs); }
+  void fields(A& a) { a(queue, epoch, is_usable, last, epochs); }
 };
 /// Cut back to `agreed`; Append goes on from there.
 struct FollowFrom {

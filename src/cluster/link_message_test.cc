@@ -27,7 +27,7 @@ std::vector<LinkMessage> samples() {
   all.emplace_back(Members{1, 7, {{"rabbit@a", "uuid"}, {"rabbit@b", "other"}}});
   all.emplace_back(Ping{});
   all.emplace_back(Propose{3, {"one command", "another"}});
-  all.emplace_back(FollowRequest{{1}, {2}, true, {3}, {4}, {{{1}, {1}}, {{2}, {4}}}});
+  all.emplace_back(FollowRequest{{1}, {2}, true, {4}, {{{1}, {1}}, {{2}, {4}}}});
   all.emplace_back(SnapshotChunk{{1}, {2}, {{{3}, some_message()}}});
   all.emplace_back(SnapshotEnd{
       {1}, {2}, {3}, {{{1}, {1}}}, {{{8}, {9}}}, {{{8}, {7}}}, {{{5}, {1000, 60, true}}}});

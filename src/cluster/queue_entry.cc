@@ -1,34 +1,31 @@
 #include "cluster/queue_entry.h"
 
 #include <algorithm>
+#include <ranges>
 
 namespace warren::cluster {
 namespace {
 
-/// The epoch of the entry at `index`, and the last index of that epoch's stretch.
-std::pair<Epoch, MessageIndex> stretch_at(const EpochHistory& history, MessageIndex last,
-                                          MessageIndex index) {
-  Epoch epoch;
-  for (const EpochStart& start : history) {
-    if (start.start > index) return {epoch, MessageIndex{start.start.value - 1}};
-    epoch = start.epoch;
-  }
-  return {epoch, last};
+MessageIndex before(MessageIndex index) {
+  return {index.value - 1};
 }
 
 }  // namespace
 
 MessageIndex find_agreement(const EpochHistory& one, MessageIndex one_last,
-                            const EpochHistory& other, MessageIndex other_last,
-                            MessageIndex common) {
-  MessageIndex agreed = common;
-  while (agreed < std::min(one_last, other_last)) {
-    auto [one_epoch, one_end] = stretch_at(one, one_last, agreed.next());
-    auto [other_epoch, other_end] = stretch_at(other, other_last, agreed.next());
-    if (one_epoch != other_epoch) break;
-    agreed = std::min({one_end, other_end, one_last, other_last});
+                            const EpochHistory& other, MessageIndex other_last) {
+  MessageIndex one_end = one_last;
+  for (const EpochStart& stretch : std::views::reverse(one)) {
+    auto same = std::ranges::find(other, stretch.epoch, &EpochStart::epoch);
+    if (same != other.end()) {
+      auto next = std::next(same);
+      MessageIndex other_end = next == other.end() ? other_last : before(next->start);
+      MessageIndex end = std::min(one_end, other_end);
+      if (end >= std::max(stretch.start, same->start)) return end;
+    }
+    one_end = before(stretch.start);
   }
-  return agreed;
+  return {};
 }
 
 std::vector<DatedAt> dates_of(const std::vector<broker::TimeMark>& marks) {

@@ -97,11 +97,13 @@ struct EpochStart {
 /// The epochs of a log, oldest first.
 using EpochHistory = std::vector<EpochStart>;
 
-/// The last index up to which both logs hold the same entries, given that they do up to `common`.
-/// Within one epoch a leader never gives an index twice, so equal epochs mean equal entries.
+/// The last index up to which both logs are known to hold the same entries; zero for none. Within
+/// one epoch a leader never gives an index twice, and it begins with what came before, so an index
+/// of the same epoch in both means equal entries up to there. What one of them has committed says
+/// nothing: entries that need no sync are committed before they are on any disk, and a leader that
+/// lost them with its power gives their indexes to others.
 MessageIndex find_agreement(const EpochHistory& one, MessageIndex one_last,
-                            const EpochHistory& other, MessageIndex other_last,
-                            MessageIndex common);
+                            const EpochHistory& other, MessageIndex other_last);
 
 std::vector<DatedAt> dates_of(const std::vector<broker::TimeMark>& marks);
 std::vector<broker::TimeMark> marks_of(const std::vector<DatedAt>& dates);

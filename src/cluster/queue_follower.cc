@@ -17,8 +17,8 @@ void QueueFollower::tick(base::Time now) {
   ask_again_ = now + ask_interval;
   if (!context_.is_linked(leader_)) return;
   context_.send(leader_, FollowRequest{replica_.id(), epoch_,
-                                       replica_.is_usable() && !needs_snapshot_, replica_.commit(),
-                                       replica_.last(), replica_.epochs()});
+                                       replica_.is_usable() && !needs_snapshot_, replica_.last(),
+                                       replica_.epochs()});
 }
 
 void QueueFollower::on_follow_from(const FollowFrom& message) {

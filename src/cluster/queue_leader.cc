@@ -286,8 +286,8 @@ void QueueLeader::on_follow(const NodeName& from, const FollowRequest& request) 
   fresh.proposal = follower.proposal;
   context_.wake(replica_.id());
 
-  MessageIndex agreed = find_agreement(replica_.epochs(), replica_.last(), request.epochs,
-                                       request.last, request.commit);
+  MessageIndex agreed =
+      find_agreement(replica_.epochs(), replica_.last(), request.epochs, request.last);
   if ((is_in_sync(from) || was_required) && request.is_usable &&
       agreed >= replica_.discarded()) {
     follower = fresh;

@@ -61,7 +61,7 @@ TEST_CASE("a follower that left and came back empty does not count by what it ha
   queue.lead();
   const Epoch epoch = queue.record().epoch;
   auto follow = [&] {
-    queue.leader->on_follow("m@h", {queue.id, epoch, false, {}, {}, {}});
+    queue.leader->on_follow("m@h", {queue.id, epoch, false, {}, {}});
     queue.advance();
     queue.leader->on_ack("m@h", {queue.id, epoch, queue.replica->last()});
   };

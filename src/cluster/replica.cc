@@ -190,7 +190,7 @@ void Replica::discard(MessageIndex up_to) {
   if (is_durable_) up_to = std::min(up_to, written_);
   while (!entries_.empty() && entries_.front().index <= up_to) entries_.pop_front();
   discarded_ = std::max(discarded_, up_to);
-  // Agreement on entries is only ever sought above somebody's commit mark.
+  // Two logs that have so little in common agree by a snapshot.
   while (epochs_.size() > 64 && epochs_[1].start <= commit_) epochs_.erase(epochs_.begin());
 }
 
