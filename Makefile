@@ -32,8 +32,8 @@ bench: build
 	@tools/setup bench
 	@/usr/bin/python3 tests/bench/run.py $(BENCH)
 
-# Log and segments cut, flipped and torn, and clusters with every fault, from new seeds: half an hour
-# of one core, or as long as TORTURE_TIMES says.
+# Log and segments cut, flipped and torn, and clusters with every fault, from new seeds: a quarter of
+# an hour of one core, or as long as TORTURE_TIMES says.
 torture: build
 	@tests/torture/run $(RELEASE)/bin
 

@@ -64,7 +64,6 @@ class QueueHost {
   /// Twice the budget is in memory, and all that can be done has begun: the disk does not keep up,
   /// or refuses. The queue is woken when that is over.
   bool must_wait_for_memory(QueueId queue);
-  std::uint64_t resident_bytes() const { return resident_bytes_; }
 
   struct Led {
     QueueId queue;

@@ -108,6 +108,7 @@ Result<> Client::shake_hands(const Uri& uri) {
   base::FieldTable capabilities;
   capabilities.set("publisher_confirms", true);
   capabilities.set("basic.nack", true);
+  capabilities.set("authentication_failure_close", true);  // so that a refused login is told
   start_ok.client_properties.set("capabilities", std::move(capabilities));
   start_ok.mechanism = "PLAIN";
   start_ok.response = std::string(1, '\0') + uri.user + std::string(1, '\0') + uri.password;

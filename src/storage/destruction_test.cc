@@ -87,10 +87,6 @@ void check_goes_on(MemoryDisk& disk, const RecoveredLog& before) {
   CHECK(after.state.corrupt_places == before.state.corrupt_places);
 }
 
-}  // namespace
-
-namespace {
-
 /// The last file cut at every byte from `from` on; `is_grown`: in zeros from there on.
 void cut_last_file(const Recording& recording, std::uint64_t from, bool is_grown) {
   auto [last, content] = *recording.files.rbegin();

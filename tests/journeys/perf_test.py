@@ -83,6 +83,11 @@ class AgainstANode(unittest.TestCase):
         self.assertEqual(code, 1)
         self.assertIn("no queue 'nosuch'", errors)
 
+    def test_a_refused_login_is_told(self):
+        code, _, errors = perf("load", uri=f"amqp://guest:wrong@127.0.0.1:{self.node.port}")
+        self.assertNotEqual(code, 0)
+        self.assertIn("ACCESS_REFUSED", errors)
+
     def test_an_interrupt_ends_it_with_a_result(self):
         process = subprocess.Popen(
             [str(BIN / "warren-perf"), "--uri", self.uri, "--queue", "cut", "--rate", "1000",
