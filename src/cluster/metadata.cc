@@ -296,8 +296,13 @@ void Metadata::apply(const raft::Entry& entry) {
   applied_bytes_ += entry.data.size() + entry_overhead;
   if (entry.kind != raft::EntryKind::command) return;
   auto logged = read_archive<LoggedCommands>(entry.data, "logged commands");
-  if (!logged || !is_first_time(logged->proposer, logged->incarnation, logged->number)) return;
-  base::Result<Progress> result = apply(logged->commands);
+  if (!logged) return;
+  bool is_first = is_first_time(logged->proposer, logged->incarnation, logged->number);
+  // A snapshot may have brought what came of the first time, but not the answer.
+  base::Result<Progress> result =
+      is_first ? apply(logged->commands)
+               : base::fail(base::ErrorCode::timeout,
+                            "the cluster agreed on the change while this node was behind");
   if (logged->proposer != self_ || logged->incarnation != incarnation_) return;
   auto pending = pending_.find(logged->number);
   if (pending == pending_.end()) return;

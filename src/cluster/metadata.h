@@ -68,7 +68,8 @@ class Metadata {
   bool is_leader() const { return core_->role() == raft::Role::leader; }
 
   /// `done` is called once: with the result when the command has been applied here, or with
-  /// timeout after `deadline`; then it may still be applied later.
+  /// timeout after `deadline`, when it may still be applied later, or when a snapshot has brought
+  /// what came of it.
   void propose(const catalog::Command& command, base::Time deadline, Done done);
   /// One command after the other up to the first that is refused, as one entry of the log.
   void propose(std::span<const catalog::Command> commands, base::Time deadline, ListDone done);
